@@ -1,0 +1,36 @@
+# letterlock: `make demo` and `make test` set up what is missing by themselves.
+SHELL := /bin/bash
+PY := .venv/bin/python
+JOBS ?= 2
+
+.PHONY: help demo test lint format bench docs setup clean
+help:            ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+
+setup: .venv/.stamp
+.venv/.stamp: pyproject.toml scripts/setup
+	@scripts/setup
+	@touch $@
+
+demo: setup      ## the main job on a throw-away Postfix and Dovecot
+	@.venv/bin/letterlock demo
+
+test: setup lint ## lint, types, rooms, and every test
+	@$(PY) -m pytest -n $(JOBS)
+
+lint: setup      ## ruff, mypy --strict, import-linter
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-cache >.cache/lint-imports.txt || { cat .cache/lint-imports.txt; exit 1; }
+
+format: setup    ## write the source as ruff formats it
+	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+
+bench: setup     ## start-up, dry run and the whole secure, as ratios
+	@$(PY) bench/run.py
+
+docs: setup      ## write the parts of docs/ that come from the program
+	@$(PY) scripts/write_reference
+
+clean:           ## remove what was built here
+	@rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis

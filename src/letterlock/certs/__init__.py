@@ -1,0 +1,1 @@
+"""PEM, chains, keys, CSR, TLSA digests; `cryptography` does the X.509."""

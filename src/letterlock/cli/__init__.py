@@ -1,0 +1,1 @@
+"""Wiring and exit codes, one small file per verb."""

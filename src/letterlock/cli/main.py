@@ -1,0 +1,104 @@
+"""The command line: finds the verb, runs it, turns what it raises into an exit code."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import typer
+from typer.core import TyperGroup
+
+from letterlock import __version__
+from letterlock.cli.exit_code import ExitCode
+from letterlock.model.errors import InputError, LetterlockError, RefusedError, UndeterminedError
+
+#: Verb → its line in `--help`. Its module, `letterlock.cli.VERB`, is imported only when the verb
+#: is used, so that `--help` and shell completion start at once.
+VERBS = {
+    "secure": "Put a certificate on this mail server, harden it, prove it works.",
+    "check": "Look at any mail server's TLS from outside.",
+    "rollback": "Undo what an earlier run changed.",
+    "history": "List what was changed, and when.",
+    "recover": "Bring a run that was cut short back to the old state.",
+    "cert": "Show, bundle, match certificates; make a CSR; print TLSA records.",
+    "demo": "Run the main job on a throw-away Postfix and Dovecot.",
+}
+_EPILOG = """Examples:
+
+\b
+  letterlock check mail.example.com
+  letterlock secure mail.example.com --cert mail.crt --chain ca-bundle.crt --key mail.key --dry-run
+  letterlock secure mail.example.com --cert mail.crt --chain ca-bundle.crt --key mail.key
+  letterlock rollback
+
+Exit codes: 0 fine, 1 findings, 2 usage or input error, 3 could not determine, 4 refused or
+rolled back.
+"""
+
+
+class LazyGroup(TyperGroup):
+    """A command group that imports a verb's module when the verb is asked for."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        return list(VERBS)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str):  # type: ignore[no-untyped-def,override]
+        if cmd_name not in VERBS:
+            return None
+        module = import_module(f"letterlock.cli.{cmd_name}")
+        command = typer.main.get_command(module.app)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx, formatter) -> None:  # type: ignore[no-untyped-def,override]
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+app = typer.Typer(
+    name="letterlock",
+    cls=LazyGroup,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"letterlock {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def letterlock(
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """TLS for Postfix and Dovecot: installed, hardened, proven on the wire."""
+
+
+def _exit_code(error: LetterlockError) -> ExitCode:
+    match error:
+        case InputError():
+            return ExitCode.USAGE
+        case UndeterminedError():
+            return ExitCode.UNDETERMINED
+        case RefusedError():
+            return ExitCode.REFUSED
+    raise AssertionError(f"no exit code for {type(error).__name__}")
+
+
+def run() -> None:
+    """The entry point of the command `letterlock`."""
+    try:
+        app()
+    except LetterlockError as error:
+        typer.echo(f"letterlock: {error}", err=True)
+        sys.exit(_exit_code(error))
+    except KeyboardInterrupt:
+        typer.echo("letterlock: interrupted", err=True)
+        sys.exit(ExitCode.INTERRUPTED)

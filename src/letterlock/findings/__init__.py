@@ -1,0 +1,1 @@
+"""Pure rules: facts and a profile in, findings out."""

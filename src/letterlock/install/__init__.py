@@ -1,0 +1,1 @@
+"""Plan, rehearse, apply, verify, keep or roll back."""

@@ -1,0 +1,69 @@
+"""What was seen on the wire, endpoint by endpoint. No judgement here: that is `findings`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from letterlock.model.certificate import Certificate, ChainVerdict
+from letterlock.model.service import Endpoint
+from letterlock.model.unknown import Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """The server's first words and what it offers before TLS. `capabilities` are the EHLO
+    keywords (RFC 5321 section 4.1.1.1), IMAP CAPABILITY or POP3 CAPA (RFC 2449) lines, as sent.
+
+    `cleartext_logins` names every way to send a password that is open before TLS: SASL mechanisms,
+    `LOGIN` (IMAP without LOGINDISABLED, RFC 2595 section 3.2), `USER` (POP3)."""
+
+    banner: str
+    capabilities: tuple[str, ...]
+    starttls_offered: bool
+    cleartext_logins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """One full TLS handshake. Names of versions, suites and groups are IANA's (TLSv1.3,
+    TLS_AES_128_GCM_SHA256, X25519); `chain` is what was served, in the order served."""
+
+    version: str
+    cipher_suite: str
+    named_group: str | Unknown
+    chain: tuple[Certificate, ...]
+    verdict: ChainVerdict
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointFacts:
+    """All that is known of one endpoint.
+
+    `greeting` is Unknown where the connection or the dialogue failed, and on implicit-TLS ports
+    None: nothing is said before TLS there. `handshake` is None where the server offers no TLS.
+    `capabilities_inside` is what it offers inside TLS."""
+
+    endpoint: Endpoint
+    name: str
+    greeting: Greeting | Unknown | None
+    handshake: Handshake | Unknown | None
+    capabilities_inside: tuple[str, ...] | Unknown = field(
+        default_factory=lambda: Unknown("no TLS session")
+    )
+    #: True when the address refused the connection: nothing listens there.
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFacts:
+    """All that is known of one target, as given by the user; `name` is what was sent as SNI and
+    verified."""
+
+    target: str
+    name: str
+    started: datetime
+    seconds: float
+    endpoints: tuple[EndpointFacts, ...]
+    connections: int

@@ -1,0 +1,76 @@
+"""What is to be changed on disk, why, and what must be seen on the wire afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from letterlock.model.service import Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a line changes, and who says so: an RFC section, postconf(5), release notes."""
+
+    text: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """A file's contents before and after; `before` None: it does not exist, `after` None: it is
+    removed. `mode` is for a new file; an existing one keeps owner, mode, ACL and xattrs, and a
+    symbolic link at `path` stays a link. `secret` contents are never shown."""
+
+    path: Path
+    before: bytes | None
+    after: bytes | None
+    mode: int = 0o644
+    secret: bool = False
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChange:
+    """A symbolic link's text before and after, None where there is none."""
+
+    path: Path
+    before: str | None
+    after: str | None
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryChange:
+    """A folder to make (its parents come first in the plan)."""
+
+    path: Path
+    mode: int = 0o755
+    reasons: tuple[Reason, ...] = ()
+
+
+Change = FileChange | LinkChange | DirectoryChange
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What the verifier must see at an endpoint once the plan is in force."""
+
+    endpoint: Endpoint
+    name: str
+    leaf_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One intended state of the system. `verb` and `subject` name it in the history (`secure`,
+    `mail.example.com`); `servers` are the names of those to reload (Postfix, Dovecot); `notices`
+    are what the reader should know but need not act on, such as a setting that overrides
+    another. `changes` apply in order and are undone in reverse."""
+
+    verb: str
+    subject: str
+    changes: tuple[Change, ...]
+    servers: tuple[str, ...]
+    expectations: tuple[Expectation, ...]
+    notices: tuple[str, ...] = ()

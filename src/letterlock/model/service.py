@@ -1,0 +1,70 @@
+"""The mail ports, and an address on one of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class MailProtocol(StrEnum):
+    """The dialogue spoken before or inside TLS."""
+
+    SMTP = "smtp"
+    IMAP = "imap"
+    POP3 = "pop3"
+
+
+class TlsMode(StrEnum):
+    """How TLS begins: by a command in the clear (RFC 3207, 2595), or with the first byte
+    (RFC 8314 section 3)."""
+
+    STARTTLS = "starttls"
+    IMPLICIT = "implicit"
+
+
+class Role(StrEnum):
+    """Whom a port serves: other servers (opportunistic TLS), or the domain's own users."""
+
+    MX = "mx"
+    SUBMISSION = "submission"
+    ACCESS = "access"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A mail service: its IANA name, its port, its dialogue, how TLS begins, and its role."""
+
+    name: str
+    port: int
+    protocol: MailProtocol
+    tls: TlsMode
+    role: Role
+
+
+SMTP = Service("smtp", 25, MailProtocol.SMTP, TlsMode.STARTTLS, Role.MX)
+SUBMISSIONS = Service("submissions", 465, MailProtocol.SMTP, TlsMode.IMPLICIT, Role.SUBMISSION)
+SUBMISSION = Service("submission", 587, MailProtocol.SMTP, TlsMode.STARTTLS, Role.SUBMISSION)
+POP3 = Service("pop3", 110, MailProtocol.POP3, TlsMode.STARTTLS, Role.ACCESS)
+IMAP = Service("imap", 143, MailProtocol.IMAP, TlsMode.STARTTLS, Role.ACCESS)
+IMAPS = Service("imaps", 993, MailProtocol.IMAP, TlsMode.IMPLICIT, Role.ACCESS)
+POP3S = Service("pop3s", 995, MailProtocol.POP3, TlsMode.IMPLICIT, Role.ACCESS)
+
+#: The seven ports in numerical order. Source: the IANA service name registry; 465 is
+#: `submissions` since RFC 8314 section 7.3 (Postfix before 3.7 calls it `smtps`).
+SERVICES = (SMTP, POP3, IMAP, SUBMISSIONS, SUBMISSION, IMAPS, POP3S)
+
+BY_PORT = {service.port: service for service in SERVICES}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One service on one address. `address` is an IPv4 or IPv6 literal without brackets; `port`
+    is where it listens, which need not be the service's own."""
+
+    address: str
+    port: int
+    service: Service
+
+    def __str__(self) -> str:
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{host}:{self.port}"

@@ -1,0 +1,1 @@
+"""Sans-IO: bytes in, events out. TLS records and the mail dialogues up to TLS."""
