@@ -1,4 +1,8 @@
-"""What is to be changed on disk, why, and what must be seen on the wire afterwards."""
+"""What is to be changed on disk, why, and what must be seen on the wire afterwards.
+
+Every path is absolute and as the system itself calls it (`/etc/postfix/main.cf`), also where that
+system's root is another folder of ours (`--root DIR`): `install` puts the root before it.
+"""
 
 from __future__ import annotations
 
@@ -42,11 +46,13 @@ class LinkChange:
 
 @dataclass(frozen=True, slots=True)
 class DirectoryChange:
-    """A folder to make (its parents come first in the plan)."""
+    """A folder to make (its parents come first in the plan), or with `remove` one to take away
+    once everything is done and only if it is empty then."""
 
     path: Path
     mode: int = 0o755
     reasons: tuple[Reason, ...] = ()
+    remove: bool = False
 
 
 Change = FileChange | LinkChange | DirectoryChange
@@ -66,7 +72,8 @@ class Plan:
     """One intended state of the system. `verb` and `subject` name it in the history (`secure`,
     `mail.example.com`); `servers` are the names of those to reload (Postfix, Dovecot); `notices`
     are what the reader should know but need not act on, such as a setting that overrides
-    another. `changes` apply in order and are undone in reverse."""
+    another. `changes` apply in order and are undone in reverse. `undoes` is the id of the run
+    that a rollback takes back."""
 
     verb: str
     subject: str
@@ -74,3 +81,4 @@ class Plan:
     servers: tuple[str, ...]
     expectations: tuple[Expectation, ...]
     notices: tuple[str, ...] = ()
+    undoes: str | None = None
