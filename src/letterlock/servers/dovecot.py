@@ -1,0 +1,144 @@
+"""Dovecot as installed in one system: found, read, validated, started, reloaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from letterlock.conf.dovecot import DovecotFile
+from letterlock.conf.dovecot_tree import DovecotTree
+from letterlock.model.errors import InputError, Location, RefusedError
+from letterlock.model.service import Endpoint
+from letterlock.servers.dovecot_configuration import DovecotConfiguration
+from letterlock.servers.reading import read_configuration_file
+from letterlock.servers.service_manager import manages, systemctl
+from letterlock.servers.tools import Completed, Tools
+from letterlock.servers.version import Version
+
+_UNIT = "dovecot.service"
+_STATE_FOLDER = "/var/lib/dovecot"
+
+
+@dataclass(frozen=True, slots=True)
+class Dovecot:
+    """One Dovecot; `file` is its main configuration file."""
+
+    tools: Tools
+    version: Version
+    file: str = "/etc/dovecot/dovecot.conf"
+
+    @property
+    def name(self) -> str:
+        return "Dovecot"
+
+    @classmethod
+    def find(cls, tools: Tools) -> Dovecot | None:
+        """The installed Dovecot, None where there is none.
+
+        Raises InputError when its program is there but will not say its version."""
+        if not tools.has("dovecot"):
+            return None
+        done = tools.run("dovecot", "--version")
+        try:
+            version = Version.parse(done.text)
+        except ValueError:
+            said = done.text.strip() or " ".join(done.complaints)
+            raise InputError(f"Dovecot says it is version {said!r}") from None
+        if not tools.outside(cls.file).exists():
+            return None
+        return cls(tools, version)
+
+    def read(self) -> DovecotConfiguration:
+        """The configuration as it stands.
+
+        Raises InputError, with file:line, for one that Dovecot itself refuses."""
+        tree = DovecotTree.load(self.file, self._read_file, self._glob)
+        for fault in tree.faults():
+            raise fault
+        done = self._doveconf("-a")
+        for complaint in self._faults(done):
+            raise InputError(
+                f"Dovecot refuses its present configuration: {complaint}",
+                where=Location(self.file),
+                remedy="make `doveconf -n` pass first",
+            )
+        return DovecotConfiguration(self.version, tree, DovecotFile.parse(done.stdout, "doveconf"))
+
+    def _read_file(self, path: str) -> bytes | None:
+        outside = self.tools.outside(path)
+        if not os.path.lexists(outside):
+            return None
+        return read_configuration_file(self.tools, path)
+
+    def _glob(self, pattern: str) -> Sequence[str]:
+        root = self.tools.root
+        found = sorted(root.glob(pattern.lstrip("/")))
+        return [f"/{path.relative_to(root)}" for path in found]
+
+    def _doveconf(self, *flags: str) -> Completed:
+        return self.tools.run("doveconf", "-c", self.file, *flags)
+
+    def running(self) -> bool:
+        pid = self._master_pid()
+        if pid is None:
+            return False
+        try:
+            name = self.tools.outside(f"/proc/{pid}/comm").read_text("ascii", "replace")
+        except OSError:
+            return False
+        return name.strip() == "dovecot"
+
+    def _master_pid(self) -> int | None:
+        done = self._doveconf("-h", "base_dir")
+        folder = done.text.strip() or "/run/dovecot"
+        try:
+            return int(self.tools.outside(f"{folder}/master.pid").read_text("ascii"))
+        except (OSError, ValueError):
+            return None
+
+    def validate(self) -> tuple[str, ...]:
+        return self._faults(self._doveconf("-n"))
+
+    @staticmethod
+    def _faults(done: Completed) -> tuple[str, ...]:
+        """Errors may come with exit code 0: 2.3 drops an old `ssl_protocols` so."""
+        fatal = [c for c in done.complaints if "Error:" in c or "Fatal:" in c]
+        if done.ok and not fatal:
+            return ()
+        return tuple(fatal or done.complaints or (f"doveconf exits {done.status}",))
+
+    def start(self) -> None:
+        if manages(self.tools, _UNIT):
+            self._demand(systemctl(self.tools, "start", _UNIT))
+        else:
+            self._demand(self.tools.run("dovecot", "-c", self.file))
+
+    def stop(self) -> None:
+        if not self.running():
+            return
+        if manages(self.tools, _UNIT):
+            self._demand(systemctl(self.tools, "stop", _UNIT))
+        else:
+            self._demand(self.tools.run("doveadm", "-c", self.file, "stop"))
+
+    def reload(self) -> None:
+        self._demand(self.tools.run("doveadm", "-c", self.file, "reload"))
+
+    @staticmethod
+    def _demand(done: Completed) -> None:
+        if not done.ok:
+            said = "; ".join(done.complaints[-3:]) or f"exit code {done.status}"
+            raise RefusedError(f"`{' '.join(done.argv)}` failed: {said}")
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        return self.read().endpoints()
+
+    def private_folders(self) -> tuple[str, ...]:
+        base = self._doveconf("-h", "base_dir", "state_dir").text.split()
+        return (str(Path(self.file).parent), _STATE_FOLDER, *base)
+
+    def within(self, tools: Tools) -> Self:
+        return replace(self, tools=tools)

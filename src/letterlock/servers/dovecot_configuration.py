@@ -1,0 +1,118 @@
+"""Dovecot's configuration as read at one moment: the files, and what Dovecot makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from letterlock.conf.dovecot import DovecotFile
+from letterlock.conf.dovecot_tree import DovecotTree
+from letterlock.model.service import IMAP, IMAPS, POP3, POP3S, SUBMISSION, Endpoint, Service
+from letterlock.servers.addresses import literal, reachable
+from letterlock.servers.version import Version
+
+#: (protocol, TLS from the first byte) → service.
+_SERVICES = {
+    ("imap", False): IMAP,
+    ("imap", True): IMAPS,
+    ("pop3", False): POP3,
+    ("pop3", True): POP3S,
+    ("submission", False): SUBMISSION,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class InetListener:
+    """An `inet_listener` of a login service. `address` is empty where `listen` decides."""
+
+    protocol: str
+    name: str
+    port: int
+    address: str
+    implicit_tls: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DovecotConfiguration:
+    """`tree` are the files with their includes; `effective` is `doveconf -a`: every setting,
+    defaults included, as this version understands them."""
+
+    version: Version
+    tree: DovecotTree
+    effective: DovecotFile
+
+    def with_tree(self, tree: DovecotTree) -> DovecotConfiguration:
+        return replace(self, tree=tree)
+
+    def value(self, name: str, block: tuple[str, ...] = ()) -> str:
+        """A setting as Dovecot reads it, before any planned edit; nothing where unset."""
+        found = ""
+        for setting in self.effective.settings():
+            if setting.name == name and setting.block_path == block:
+                found = setting.value
+        return found.strip().strip('"').strip()
+
+    def protocols(self) -> tuple[str, ...]:
+        return tuple(self.value("protocols").replace(",", " ").split())
+
+    def inet_listeners(self) -> Iterator[InetListener]:
+        """The listeners of the login services whose protocol is enabled and whose port is not 0."""
+        listeners: dict[tuple[str, str], dict[str, str]] = {}
+        protocols: dict[str, str] = {}
+        for setting in self.effective.settings():
+            match setting.block_path:
+                case (service, inner) if inner.startswith("inet_listener "):
+                    fields = listeners.setdefault((service, inner.split(" ", 1)[1]), {})
+                    fields[setting.name] = setting.value
+                case (service,) if setting.name == "protocol":
+                    protocols[service] = setting.value
+        enabled = self.protocols()
+        for (service, name), fields in listeners.items():
+            protocol = protocols.get(service, "")
+            port = int(fields.get("port", "0") or 0)
+            if protocol in enabled and service.endswith("-login") and port:
+                implicit = fields.get("ssl", "no") == "yes"
+                yield InetListener(protocol, name, port, fields.get("address", ""), implicit)
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Every address and port at which a mail service can be reached from the machine."""
+        found: dict[tuple[str, int], Endpoint] = {}
+        for listener in self.inet_listeners():
+            service = _SERVICES.get((listener.protocol, listener.implicit_tls))
+            if service is None:
+                continue
+            for address in self._addresses(listener):
+                found.setdefault(
+                    (address, listener.port), Endpoint(address, listener.port, service)
+                )
+        return tuple(found.values())
+
+    def _addresses(self, listener: InetListener) -> tuple[str, ...]:
+        words = (listener.address or self.value("listen")).replace(",", " ").split()
+        return tuple(
+            address
+            for address in reachable(words, frozenset((4, 6)))
+            if not (listener.address and _is_loopback(listener.address))
+        )
+
+    def service(self, protocol: str, *, implicit_tls: bool) -> Service | None:
+        return _SERVICES.get((protocol, implicit_tls))
+
+    def unix_listeners(self, service: str) -> tuple[str, ...]:
+        """The paths of a service's `unix_listener`s, relative ones below `base_dir`."""
+        paths = {
+            inner.split(" ", 1)[1].strip('"')
+            for outer, *rest in (s.block_path for s in self.effective.settings() if s.block_path)
+            if outer == f"service {service}"
+            for inner in rest
+            if inner.startswith("unix_listener ")
+        }
+        base = self.value("base_dir")
+        return tuple(path if path.startswith("/") else f"{base}/{path}" for path in sorted(paths))
+
+
+def _is_loopback(address: str) -> bool:
+    number = literal(address)
+    return address == "localhost" or (
+        number is not None and (number == "::1" or number.startswith("127."))
+    )

@@ -1,0 +1,141 @@
+"""Postfix as installed in one system: found, read, validated, started, reloaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from letterlock.conf.main_cf import MainCf
+from letterlock.conf.master_cf import MasterCf
+from letterlock.model.errors import InputError, Location, RefusedError
+from letterlock.model.service import Endpoint
+from letterlock.servers.postfix_configuration import PostfixConfiguration
+from letterlock.servers.reading import read_configuration_file
+from letterlock.servers.service_manager import manages, systemctl
+from letterlock.servers.tools import Completed, Tools
+from letterlock.servers.version import Version
+
+_UNIT = "postfix.service"
+
+
+@dataclass(frozen=True, slots=True)
+class Postfix:
+    """One Postfix instance; `folder` is its configuration folder (`postconf config_directory`)."""
+
+    tools: Tools
+    version: Version
+    folder: str
+
+    @property
+    def name(self) -> str:
+        return "Postfix"
+
+    @classmethod
+    def find(cls, tools: Tools) -> Postfix | None:
+        """The default instance, None where Postfix is not installed.
+
+        Raises InputError when its programs are there but will not say their version."""
+        if not tools.has("postconf"):
+            return None
+        done = tools.run("postconf", "-h", "-d", "mail_version", "config_directory")
+        lines = done.text.split("\n")
+        if not done.ok or len(lines) < 2:
+            raise InputError(f"postconf fails: {' '.join(done.complaints) or 'no output'}")
+        try:
+            version = Version.parse(lines[0])
+        except ValueError:
+            raise InputError(f"Postfix says it is version {lines[0]!r}") from None
+        folder = lines[1].strip()
+        if not tools.outside(f"{folder}/main.cf").exists():
+            return None
+        return cls(tools, version, folder)
+
+    def read(self) -> PostfixConfiguration:
+        """The configuration as it stands.
+
+        Raises InputError, with file:line, for one that cannot be read or that Postfix itself
+        refuses."""
+        main = MainCf.parse(*self._file("main.cf"))
+        master = MasterCf.parse(*self._file("master.cf"))
+        for fault in (*main.faults(), *master.faults()):
+            raise fault
+        defaults = self._postconf("-d")
+        return PostfixConfiguration(self.version, self.folder, main, master, defaults)
+
+    def _file(self, name: str) -> tuple[bytes, str]:
+        path = f"{self.folder}/{name}"
+        return read_configuration_file(self.tools, path), path
+
+    def _postconf(self, *flags: str) -> dict[str, str]:
+        done = self.tools.run("postconf", "-c", self.folder, *flags)
+        pairs = (line.partition("=") for line in done.text.splitlines())
+        return {name.strip(): value.strip() for name, _, value in pairs}
+
+    def running(self) -> bool:
+        return self._postfix("status").ok
+
+    def validate(self) -> tuple[str, ...]:
+        return (
+            *self._faults(self.tools.run("postconf", "-c", self.folder, "-M")),
+            *self._faults(self._postfix("check")),
+        )
+
+    @staticmethod
+    def _faults(done: Completed) -> tuple[str, ...]:
+        """Only what stops it: `postfix check` also warns of chroot files that differ."""
+        fatal = [c for c in done.complaints if "fatal:" in c or "error:" in c]
+        if done.ok and not fatal:
+            return ()
+        return tuple(fatal or done.complaints or (f"{done.argv[0]} exits {done.status}",))
+
+    def start(self) -> None:
+        if manages(self.tools, _UNIT):
+            self._demand(systemctl(self.tools, "start", _UNIT))
+        else:
+            self._demand(self._postfix("start"))
+
+    def stop(self) -> None:
+        if not self.running():
+            return
+        if manages(self.tools, _UNIT):
+            self._demand(systemctl(self.tools, "stop", _UNIT))
+        else:
+            self._demand(self._postfix("stop"))
+
+    def reload(self) -> None:
+        self._demand(self._postfix("reload"))
+
+    def _postfix(self, command: str) -> Completed:
+        return self.tools.run("postfix", "-c", self.folder, command, timeout=60)
+
+    @staticmethod
+    def _demand(done: Completed) -> None:
+        if not done.ok:
+            said = "; ".join(done.complaints[-3:]) or f"exit code {done.status}"
+            raise RefusedError(f"`{' '.join(done.argv)}` failed: {said}")
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        return self.read().endpoints()
+
+    def private_folders(self) -> tuple[str, ...]:
+        settings = self._postconf("-h", "queue_directory", "data_directory")
+        return (self.folder, *(value for value in settings if value))
+
+    def served_names(self, host: str) -> tuple[Location, ...]:
+        """The SNI maps (`tls_server_sni_maps`) that hold an entry of their own for a host: such
+        an entry, not `main.cf`, decides what a client that names the host is served."""
+        found = []
+        configuration = self.read()
+        for table in configuration.value("tls_server_sni_maps").replace(",", " ").split():
+            done = self.tools.run("postmap", "-c", self.folder, "-F", "-q", host, table)
+            if done.ok and done.stdout.strip():
+                found.append(Location(table.partition(":")[2] or table))
+        return tuple(found)
+
+    def within(self, tools: Tools) -> Self:
+        return replace(self, tools=tools)
+
+    def path(self, name: str) -> Path:
+        """A file of the configuration folder, as a path in its own system."""
+        return Path(self.folder) / name
