@@ -27,7 +27,7 @@ class Greeting:
 @dataclass(frozen=True, slots=True)
 class Handshake:
     """One full TLS handshake. Names of versions, suites and groups are IANA's (TLSv1.3,
-    TLS_AES_128_GCM_SHA256, X25519); `chain` is what was served, in the order served."""
+    TLS_AES_128_GCM_SHA256, x25519); `chain` is what was served, in the order served."""
 
     version: str
     cipher_suite: str
@@ -54,6 +54,8 @@ class EndpointFacts:
     )
     #: True when the address refused the connection: nothing listens there.
     closed: bool = False
+    #: What the server sent in the clear between its answer to STARTTLS and our ClientHello.
+    after_starttls: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Cause(StrEnum):
+    """What kind of obstacle kept us from knowing, for rules to tell apart; the reason says more."""
+
+    OTHER = "other"
+    #: Nothing listens there (a reset to the SYN).
+    CONNECTION_REFUSED = "connection-refused"
+    #: No route, or an ICMP error.
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    #: The server asked to come back later: 421, BYE, too many connections.
+    THROTTLED = "throttled"
+    #: The connection was closed or reset in the middle.
+    DISCONNECTED = "disconnected"
+    #: Bytes that break the rules of the mail protocol or the limits on size.
+    BROKEN_DIALOGUE = "broken-dialogue"
+    #: A command was turned down.
+    COMMAND_REFUSED = "command-refused"
+    #: STARTTLS was offered and then turned down.
+    STARTTLS_REFUSED = "starttls-refused"
+    #: The server ended the handshake with an alert.
+    TLS_ALERT = "tls-alert"
+    #: The handshake failed on our side: what the server sent is not acceptable TLS.
+    TLS_ERROR = "tls-error"
+    PLAIN_ON_TLS_PORT = "plain-on-tls-port"
+    TLS_ON_PLAIN_PORT = "tls-on-plain-port"
+    #: The run was cut short.
+    INTERRUPTED = "interrupted"
+    #: An earlier step failed, so that this one was not reached.
+    NOT_REACHED = "not-reached"
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,6 +42,7 @@ class Unknown:
     """Could not be determined, because of `reason`: neither a pass nor an exception."""
 
     reason: str
+    cause: Cause = Cause.OTHER
 
     def __str__(self) -> str:
         return f"unknown ({self.reason})"

@@ -1,0 +1,33 @@
+"""The chain as served, read and judged."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from letterlock.certs import judge, x509
+from letterlock.certs.errors import CertificateError
+from letterlock.certs.trust import TrustStore
+from letterlock.model.certificate import Certificate, ChainFault, ChainProblem, ChainVerdict
+
+
+def read_chain(
+    served: tuple[bytes, ...], name: str, trust: TrustStore, at: datetime
+) -> tuple[tuple[Certificate, ...], ChainVerdict]:
+    """The certificates of `served` (DER, as served) that can be read, and the verdict on them for
+    `name` at the moment `at`."""
+    chain: list[Certificate] = []
+    unread: list[ChainProblem] = []
+    for position, der in enumerate(served, start=1):
+        try:
+            chain.append(x509.facts(der))
+        except CertificateError as error:
+            text = f"certificate {position} of {len(served)} as served cannot be read: {error}"
+            unread.append(ChainProblem(ChainFault.INVALID, text))
+            if position == 1:
+                return (), ChainVerdict((), None, tuple(unread))
+    if not chain:
+        nothing = ChainProblem(ChainFault.INVALID, "the server sent no certificate")
+        return (), ChainVerdict((), None, (nothing,))
+    verdict = judge.judge(tuple(chain), name, trust, at)
+    problems = (*verdict.problems, *unread)
+    return tuple(chain), ChainVerdict(verdict.path, verdict.anchor, problems)

@@ -1,0 +1,84 @@
+"""Many endpoints at once, politely, from a program that is not asynchronous."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from letterlock.certs.trust import TrustStore
+from letterlock.model.facts import EndpointFacts
+from letterlock.model.service import Endpoint
+from letterlock.probe.endpoint import probe_endpoint
+from letterlock.probe.limits import Limits
+
+#: Connections at once to one address: a stock Postfix allows a client 50, postscreen and many
+#: firewalls far fewer.
+LOOPBACK_CONCURRENCY = 6
+REMOTE_CONCURRENCY = 2
+
+Progress = Callable[[EndpointFacts], None]
+
+
+def observe(
+    endpoints: Sequence[Endpoint],
+    name: str,
+    trust: TrustStore,
+    limits: Limits | None = None,
+    *,
+    ehlo_name: str | None = None,
+    concurrency: int | None = None,
+    progress: Progress | None = None,
+    at: datetime | None = None,
+) -> tuple[EndpointFacts, ...]:
+    """Visit each endpoint once, over one connection each, and return the facts in the order given.
+
+    `name` is the SNI and the name verified; `ehlo_name` what we call ourselves, by default this
+    host's name; `concurrency` the connections at once to one address, by default 6 on loopback and
+    2 elsewhere. `progress` is called with each endpoint's facts as they come, in this thread; what
+    it has been given stands when a KeyboardInterrupt ends the call. Runs an event loop of its own
+    in the calling thread, so in that thread's network namespace; raises for nothing that a server
+    does."""
+    visits = _visits(
+        endpoints,
+        name,
+        trust,
+        limits or Limits(),
+        ehlo_name or socket.gethostname(),
+        concurrency,
+        progress,
+        at,
+    )
+    return asyncio.run(visits)
+
+
+async def _visits(
+    endpoints: Sequence[Endpoint],
+    name: str,
+    trust: TrustStore,
+    limits: Limits,
+    ehlo_name: str,
+    concurrency: int | None,
+    progress: Progress | None,
+    at: datetime | None,
+) -> tuple[EndpointFacts, ...]:
+    gates: dict[str, asyncio.Semaphore] = {}
+    for endpoint in endpoints:
+        count = concurrency or _polite_concurrency(endpoint.address)
+        gates.setdefault(endpoint.address, asyncio.Semaphore(count))
+
+    async def visit(endpoint: Endpoint) -> EndpointFacts:
+        async with gates[endpoint.address]:
+            facts = await probe_endpoint(endpoint, name, trust, limits, ehlo_name=ehlo_name, at=at)
+        if progress is not None:
+            progress(facts)
+        return facts
+
+    return tuple(await asyncio.gather(*(visit(endpoint) for endpoint in endpoints)))
+
+
+def _polite_concurrency(address: str) -> int:
+    loopback = ipaddress.ip_address(address).is_loopback
+    return LOOPBACK_CONCURRENCY if loopback else REMOTE_CONCURRENCY

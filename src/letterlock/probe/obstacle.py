@@ -1,0 +1,62 @@
+"""What stops a visit, on its way to becoming an Unknown."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from letterlock.model.unknown import Cause, Unknown
+from letterlock.wire.error import WireError
+
+
+class Obstacle(Exception):  # noqa: N818 (a server's doing, not an error of ours)
+    """Raised and caught within this room only."""
+
+    def __init__(self, reason: str, cause: Cause) -> None:
+        super().__init__(reason)
+        self.unknown = Unknown(reason, cause)
+
+
+@asynccontextmanager
+async def step(awaited: str, seconds: float) -> AsyncIterator[None]:
+    """A step of at most `seconds` that waits for `awaited`; whatever stops it is an Obstacle."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise Obstacle(
+            f"timed out after {seconds:g} s waiting for {awaited}", Cause.TIMEOUT
+        ) from None
+    except WireError as error:
+        raise Obstacle(f"broken dialogue: {error}", Cause.BROKEN_DIALOGUE) from None
+    except EOFError:
+        raise Obstacle(
+            f"the server closed the connection instead of sending {awaited}", Cause.DISCONNECTED
+        ) from None
+    except OSError as error:
+        raise network_obstacle(error, f"waiting for {awaited}") from None
+
+
+_UNREACHABLE = {
+    errno.ENETUNREACH: "no route to the network",
+    errno.EHOSTUNREACH: "no route to the host",
+    errno.ENETDOWN: "the network is down",
+    errno.EHOSTDOWN: "the host is down",
+    errno.EADDRNOTAVAIL: "this machine has no address of that family",
+    errno.EAFNOSUPPORT: "this machine does not speak that address family",
+    errno.EACCES: "a local firewall forbids it",
+    errno.EPERM: "a local firewall forbids it",
+}
+
+
+def network_obstacle(error: OSError, doing: str) -> Obstacle:
+    """The errors of connect(2) and recv(2) in words."""
+    if error.errno == errno.ECONNREFUSED:
+        return Obstacle("connection refused", Cause.CONNECTION_REFUSED)
+    if error.errno in _UNREACHABLE:
+        return Obstacle(_UNREACHABLE[error.errno], Cause.UNREACHABLE)
+    if isinstance(error, ConnectionError):
+        return Obstacle(f"the server reset the connection while {doing}", Cause.DISCONNECTED)
+    return Obstacle(f"{error.strerror or error} while {doing}", Cause.OTHER)
