@@ -163,7 +163,8 @@ class _Visit:
         return Greeting(
             banner=greeted.banner,
             capabilities=capabilities,
-            starttls_offered=self.dialogue.offers_starttls(capabilities),
+            starttls_offered=self.dialogue.starttls_possible
+            and self.dialogue.offers_starttls(capabilities),
             cleartext_logins=self.dialogue.cleartext_logins(capabilities),
         )
 

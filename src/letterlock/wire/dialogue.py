@@ -78,6 +78,11 @@ class Dialogue(ABC):
     def early_capabilities(self) -> tuple[str, ...] | None:
         """What the banner itself said is offered, so that it need not be asked; else None."""
 
+    @property
+    def starttls_possible(self) -> bool:
+        """Whether the session is in a state in which TLS may still be begun."""
+        return True
+
     @staticmethod
     @abstractmethod
     def offers_starttls(capabilities: tuple[str, ...]) -> bool: ...

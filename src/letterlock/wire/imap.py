@@ -35,10 +35,14 @@ class ImapDialogue(Dialogue):
         self._preauthenticated = False
 
     @property
-    def preauthenticated(self) -> bool:
-        """The banner was PREAUTH: STARTTLS is not possible any more (RFC 3501 section 6.2.1), which
-        is also what an attacker on the path would pretend."""
-        return self._preauthenticated
+    def starttls_possible(self) -> bool:
+        """Not after a PREAUTH greeting: STARTTLS belongs to the not-authenticated state (RFC 3501
+        section 6.2.1). It is also what an attacker on the path would pretend."""
+        return not self._preauthenticated
+
+    def enter_tls(self) -> None:
+        super().enter_tls()
+        self._capabilities = None
 
     @property
     def early_capabilities(self) -> tuple[str, ...] | None:
