@@ -6,11 +6,18 @@ import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from letterlock.model.errors import UndeterminedError
 
 #: A stock PATH plus the folders where Debian keeps daemons' programs.
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def _memory_file(name: str) -> IO[bytes]:
+    """Not a pipe: a daemon such as Dovecot's master keeps its standard error open, and the pipe's
+    end would never come."""
+    return os.fdopen(os.memfd_create(name, os.MFD_CLOEXEC), "w+b", buffering=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +71,25 @@ class Tools:
 
         Raises UndeterminedError when it is not there or does not end within `timeout` seconds."""
         environment = {"PATH": _PATH, "LC_ALL": "C", "HOME": os.environ.get("HOME", "/root")}
-        try:
-            done = subprocess.run(
-                [*self.prefix, *argv],
-                input=stdin if stdin is not None else b"",
-                capture_output=True,
-                timeout=timeout,
-                env=environment,
-                check=False,
-                cwd="/",
-            )
-        except subprocess.TimeoutExpired:
-            raise UndeterminedError(f"{argv[0]} did not end within {timeout:g} s") from None
-        except OSError as error:
-            raise UndeterminedError(f"{argv[0]} cannot be run: {error.strerror}") from error
-        return Completed(tuple(argv), done.returncode, done.stdout, done.stderr)
+        with _memory_file("stdout") as stdout, _memory_file("stderr") as stderr:
+            try:
+                done = subprocess.run(
+                    [*self.prefix, *argv],
+                    input=stdin if stdin is not None else b"",
+                    stdout=stdout,
+                    stderr=stderr,
+                    timeout=timeout,
+                    env=environment,
+                    check=False,
+                    cwd="/",
+                )
+            except subprocess.TimeoutExpired:
+                raise UndeterminedError(f"{argv[0]} did not end within {timeout:g} s") from None
+            except OSError as error:
+                raise UndeterminedError(f"{argv[0]} cannot be run: {error.strerror}") from error
+            stdout.seek(0)
+            stderr.seek(0)
+            return Completed(tuple(argv), done.returncode, stdout.read(), stderr.read())
 
     def has(self, program: str) -> bool:
         """Whether a program of that name is on that system's PATH."""
