@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Self
 
 from letterlock.conf.main_cf import MainCf
@@ -58,8 +57,14 @@ class Postfix:
         refuses."""
         main = MainCf.parse(*self._file("main.cf"))
         master = MasterCf.parse(*self._file("master.cf"))
-        for fault in (*main.faults(), *master.faults()):
-            raise fault
+        for flag, document in (("-n", main), ("-M", master)):
+            for complaint in self._faults(self._run_postconf(flag)):
+                located = next(iter(document.faults()), None)
+                raise InputError(
+                    f"Postfix refuses its present configuration: {complaint}",
+                    where=located.where if located else Location(document.path),
+                    remedy="make `postfix check` pass first",
+                )
         defaults = self._postconf("-d")
         return PostfixConfiguration(self.version, self.folder, main, master, defaults)
 
@@ -68,16 +73,19 @@ class Postfix:
         return read_configuration_file(self.tools, path), path
 
     def _postconf(self, *flags: str) -> dict[str, str]:
-        done = self.tools.run("postconf", "-c", self.folder, *flags)
+        done = self._run_postconf(*flags)
         pairs = (line.partition("=") for line in done.text.splitlines())
         return {name.strip(): value.strip() for name, _, value in pairs}
+
+    def _run_postconf(self, *flags: str) -> Completed:
+        return self.tools.run("postconf", "-c", self.folder, *flags)
 
     def running(self) -> bool:
         return self._postfix("status").ok
 
     def validate(self) -> tuple[str, ...]:
         return (
-            *self._faults(self.tools.run("postconf", "-c", self.folder, "-M")),
+            *self._faults(self._run_postconf("-M")),
             *self._faults(self._postfix("check")),
         )
 
@@ -119,8 +127,8 @@ class Postfix:
         return self.read().endpoints()
 
     def private_folders(self) -> tuple[str, ...]:
-        settings = self._postconf("-h", "queue_directory", "data_directory")
-        return (self.folder, *(value for value in settings if value))
+        folders = self._run_postconf("-h", "-x", "queue_directory", "data_directory")
+        return (self.folder, *folders.text.split("\n")[:2])
 
     def served_names(self, host: str) -> tuple[Location, ...]:
         """The SNI maps (`tls_server_sni_maps`) that hold an entry of their own for a host: such
@@ -136,6 +144,3 @@ class Postfix:
     def within(self, tools: Tools) -> Self:
         return replace(self, tools=tools)
 
-    def path(self, name: str) -> Path:
-        """A file of the configuration folder, as a path in its own system."""
-        return Path(self.folder) / name
