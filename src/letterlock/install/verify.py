@@ -1,0 +1,143 @@
+"""What must be seen on the wire, compared with what was seen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from letterlock.model.facts import EndpointFacts, Greeting, Handshake
+from letterlock.model.plan import Expectation
+from letterlock.model.service import Endpoint, TlsMode
+from letterlock.model.unknown import Unknown
+
+#: Endpoints and the name to send and to verify → what each of them showed, in the same order.
+Observe = Callable[[Sequence[Endpoint], str], tuple[EndpointFacts, ...]]
+
+#: A reloaded server's new processes may take a moment until they answer.
+PATIENCE_SECONDS = 10.0
+_FIRST_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 1.0
+
+
+def observe_all(
+    observe: Observe, wanted: Iterable[tuple[Endpoint, str]]
+) -> tuple[EndpointFacts, ...]:
+    """The facts of every endpoint, asked for together per name, in the order given."""
+    pairs = list(dict.fromkeys(wanted))
+    names = dict.fromkeys(name for _, name in pairs)
+    seen: dict[tuple[Endpoint, str], EndpointFacts] = {}
+    for name in names:
+        endpoints = [endpoint for endpoint, other in pairs if other == name]
+        for facts in observe(endpoints, name):
+            seen[facts.endpoint, name] = facts
+    return tuple(seen[pair] for pair in pairs if pair in seen)
+
+
+def complaints(
+    expectations: Sequence[Expectation], facts: Sequence[EndpointFacts]
+) -> tuple[str, ...]:
+    """What is missing at the expected endpoints, a line each; empty: all is as it should be."""
+    seen = {(fact.endpoint, fact.name): fact for fact in facts}
+    lines = []
+    for expectation in expectations:
+        fact = seen.get((expectation.endpoint, expectation.name))
+        lines += _complaints(expectation, fact)
+    return tuple(lines)
+
+
+def _complaints(expectation: Expectation, fact: EndpointFacts | None) -> list[str]:
+    at = f"{expectation.endpoint} ({expectation.endpoint.service.name})"
+    if fact is None:
+        return [f"{at}: was not looked at"]
+    handshake = fact.handshake
+    if isinstance(handshake, Handshake):
+        return [f"{at}: {text}" for text in _certificate_complaints(expectation, handshake)]
+    return [f"{at}: {_why_no_handshake(fact)}"]
+
+
+def _why_no_handshake(fact: EndpointFacts) -> str:
+    if fact.closed:
+        return "nothing listens there"
+    if isinstance(fact.greeting, Unknown):
+        return f"no greeting: {fact.greeting.reason}"
+    starttls = fact.endpoint.service.tls is TlsMode.STARTTLS
+    if starttls and isinstance(fact.greeting, Greeting) and not fact.greeting.starttls_offered:
+        return "STARTTLS is not offered"
+    if isinstance(fact.handshake, Unknown):
+        return f"the TLS handshake failed: {fact.handshake.reason}"
+    return "no TLS is offered"
+
+
+def _certificate_complaints(expectation: Expectation, handshake: Handshake) -> list[str]:
+    if not handshake.chain:
+        return ["no certificate is served"]
+    leaf = handshake.chain[0]
+    lines = []
+    if leaf.sha256 != expectation.leaf_sha256:
+        lines.append(
+            f"another certificate than the installed one is served: {leaf.subject}, "
+            f"SHA-256 {leaf.sha256[:16]}…"
+        )
+    lines += [problem.text for problem in handshake.verdict.problems]
+    return lines
+
+
+def losses(before: Sequence[EndpointFacts], after: Sequence[EndpointFacts]) -> tuple[str, ...]:
+    """Where something answered before, or did TLS, and does not now; a line each."""
+    seen = {(fact.endpoint, fact.name): fact for fact in after}
+    lines = []
+    for was in before:
+        now = seen.get((was.endpoint, was.name))
+        if now is None:
+            continue
+        at = f"{was.endpoint} ({was.endpoint.service.name})"
+        if _answers(was) and not _answers(now):
+            lines.append(f"{at}: answered before, and now {_why_no_handshake(now)}")
+        elif isinstance(was.handshake, Handshake) and not isinstance(now.handshake, Handshake):
+            lines.append(f"{at}: did TLS before, and now {_why_no_handshake(now)}")
+    return tuple(lines)
+
+
+def _answers(fact: EndpointFacts) -> bool:
+    return isinstance(fact.greeting, Greeting) or isinstance(fact.handshake, Handshake)
+
+
+def differences(before: Sequence[EndpointFacts], after: Sequence[EndpointFacts]) -> tuple[str, ...]:
+    """Where what is served now is not what was served before, a line each."""
+    seen = {(fact.endpoint, fact.name): fact for fact in after}
+    lines = []
+    for was in before:
+        now = seen.get((was.endpoint, was.name))
+        if now is None or _served(now) != _served(was):
+            at = f"{was.endpoint} ({was.endpoint.service.name})"
+            lines.append(f"{at}: served {_served(was)} before, now {_served(now)}")
+    return tuple(lines)
+
+
+def _served(fact: EndpointFacts | None) -> str:
+    if fact is None or fact.closed:
+        return "nothing"
+    if isinstance(fact.handshake, Handshake):
+        leaf = fact.handshake.chain[0] if fact.handshake.chain else None
+        return f"the certificate {leaf.sha256[:16]}…" if leaf else "TLS without a certificate"
+    if isinstance(fact.handshake, Unknown) or isinstance(fact.greeting, Unknown):
+        return "no TLS session"
+    return "no TLS"
+
+
+def settle(
+    look: Callable[[], tuple[EndpointFacts, ...]],
+    judge: Callable[[tuple[EndpointFacts, ...]], tuple[str, ...]],
+    patience: float = PATIENCE_SECONDS,
+) -> tuple[tuple[EndpointFacts, ...], tuple[str, ...]]:
+    """Look again, with growing pauses, until `judge` has nothing to say or `patience` seconds
+    are over; the last facts and what was said of them."""
+    deadline = time.monotonic() + patience
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        facts = look()
+        said = judge(facts)
+        if not said or time.monotonic() + pause > deadline:
+            return facts, said
+        time.sleep(pause)
+        pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
