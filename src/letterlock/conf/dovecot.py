@@ -1,0 +1,246 @@
+"""One file of Dovecot's configuration, of any generation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from letterlock.conf import dovecot_placement as placement
+from letterlock.conf.dovecot_structure import Structure, structure
+from letterlock.conf.dovecot_syntax import (
+    BLANKS,
+    Kind,
+    Statement,
+    ValueKind,
+    kind_to_write,
+    opening,
+    quoted,
+)
+from letterlock.conf.errors import ConfError
+from letterlock.conf.text import Lines, check_value, decode, encode, insert, split_lines
+from letterlock.model.errors import Location
+
+BlockPath = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DovecotSetting:
+    """One `name = value`. `value` is as Dovecot reads it: without quotes and comment, continuation
+    lines joined by a blank, a file as `<path` (the blanks after `<` left out), `$name`
+    unexpanded. `block_path` names the blocks around it as `type name`, outermost first:
+    ("service imap-login", "inet_listener imaps"). `line` is where it begins, counted from 1."""
+
+    name: str
+    value: str
+    block_path: BlockPath
+    line: int
+    kind: ValueKind = ValueKind.PLAIN
+
+    @property
+    def file(self) -> str | None:
+        """The path of the file whose contents the value is, None where it is not a file's."""
+        return self.value[1:] if self.kind is ValueKind.FILE else None
+
+
+@dataclass(frozen=True, slots=True)
+class DovecotInclude:
+    """An `!include` or, `optional`, an `!include_try`; `pattern` as written."""
+
+    pattern: str
+    optional: bool
+    block_path: BlockPath
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class DovecotFile:
+    """A file as text. Immutable: every edit returns a new document, in which only the lines
+    concerned differ; `bytes()` gives the file back, byte for byte."""
+
+    path: str
+    _lines: Lines
+    _structure: Structure
+
+    @classmethod
+    def parse(cls, data: bytes, path: str) -> Self:
+        """Any bytes at all; `path` is for messages. Raises nothing: see `faults`."""
+        return cls._of(split_lines(decode(data)), path)
+
+    @classmethod
+    def _of(cls, lines: Lines, path: str) -> Self:
+        return cls(path, lines, structure(lines))
+
+    def __bytes__(self) -> bytes:
+        return encode("".join(self._lines))
+
+    def faults(self) -> tuple[ConfError, ...]:
+        """The lines that Dovecot refuses, whatever the settings in them mean."""
+        return tuple(
+            ConfError(what, where=Location(self.path, index + 1), remedy="correct the line")
+            for index, what in self._structure.faults
+        )
+
+    def statements(self) -> tuple[DovecotSetting | DovecotInclude, ...]:
+        """Settings and includes in the order in which they take effect."""
+        return tuple(
+            _setting(statement, path)
+            if statement.kind is Kind.SETTING
+            else DovecotInclude(
+                statement.name,
+                statement.kind is Kind.INCLUDE_TRY,
+                path,
+                statement.first + 1,
+            )
+            for statement, path in self._structure.located
+            if statement.kind in (Kind.SETTING, Kind.INCLUDE, Kind.INCLUDE_TRY)
+        )
+
+    def settings(self) -> tuple[DovecotSetting, ...]:
+        """Every setting in order, in blocks or not, those that a later one overrides included."""
+        return tuple(each for each in self.statements() if isinstance(each, DovecotSetting))
+
+    def includes(self) -> tuple[DovecotInclude, ...]:
+        """Every include in order."""
+        return tuple(each for each in self.statements() if isinstance(each, DovecotInclude))
+
+    def block_paths(self) -> tuple[BlockPath, ...]:
+        """Every block that is opened, in order; the same path more than once where it is."""
+        return tuple(block.path for block in self._structure.blocks)
+
+    def get(self, name: str, block: BlockPath = ()) -> str | None:
+        """The value that this file gives to `name` in exactly that block; the last one holds."""
+        found = self._find(name, block)
+        return found[-1].value if found else None
+
+    def mentions(self, name: str, block: BlockPath = ()) -> bool:
+        """Whether a comment directly in that block is the setting commented out."""
+        return placement.stock_comment(name, block, self._lines, self._structure) is not None
+
+    def _find(self, name: str, block: BlockPath) -> list[Statement]:
+        wanted = placement.key(name, block)
+        return [
+            statement
+            for statement, path in self._structure.located
+            if statement.kind is Kind.SETTING and placement.key(statement.name, path) == wanted
+        ]
+
+    def with_setting(self, name: str, value: str, block: BlockPath = ()) -> Self:
+        """The document in which `name` has `value` in that block: edited where it is set (of
+        several the last, which holds), else put beside its relatives; the block is made where
+        there is none. The same document where it has that value already.
+
+        `value` is spelt as doveconf prints it: `<path` for a file's contents, `$name` for another
+        setting's value; quotes are added where they are needed. Raises ConfError for what cannot
+        be written."""
+        found = self._find(name, block)
+        if found:
+            return self.with_value_at(found[-1].first + 1, value)
+        where = Location(self.path)
+        self._check(name, block, value)
+        lines = self._lines
+        if block and not self._structure.has(block):
+            index, indent, missing = placement.new_block(lines, self._structure, block)
+            inner = "  " * len(missing) + indent
+            bodies = [indent + "  " * n + opening(each) for n, each in enumerate(missing)]
+            bodies += [f"{inner}{name} = {_written(value, kind_to_write(value))}".rstrip(BLANKS)]
+            bodies += [indent + "  " * n + "}" for n in reversed(range(len(missing)))]
+            edited = self._of(insert(lines, index, bodies), self.path)
+        else:
+            spot = placement.place(name, block, lines, self._structure)
+            written = _written(value, kind_to_write(value))
+            text = f"{spot.indent}{name}{spot.sign}{written}".rstrip(BLANKS)
+            edited = self._of(insert(lines, spot.index, [text]), self.path)
+        if edited.get(name, block) != value:
+            raise ConfError(f"{name} = {value} cannot be written", where=where)
+        return edited
+
+    def with_value_at(self, line: int, value: str) -> Self:
+        """The document in which the setting that begins at `line` has `value`, its comment and
+        the blanks around it kept. Raises ConfError where no setting begins there, or for what
+        cannot be written."""
+        where = Location(self.path, line)
+        statement = next(
+            (
+                statement
+                for statement, _ in self._structure.located
+                if statement.first + 1 == line and statement.kind is Kind.SETTING
+            ),
+            None,
+        )
+        if statement is None:
+            raise ConfError("no setting begins here", where=where)
+        if statement.value == value and _means(statement.value_kind, value):
+            return self
+        check_value(value, where)
+        edited = self._of(_replaced(self._lines, statement, value), self.path)
+        if not any(each.line == line and each.value == value for each in edited.settings()):
+            raise ConfError(f"{statement.name} = {value} cannot be written", where=where)
+        return edited
+
+    def without(self, name: str, block: BlockPath = ()) -> Self:
+        """The document in which nothing sets `name` in exactly that block."""
+        gone = {piece.index for each in self._find(name, block) for piece in each.pieces}
+        if not gone:
+            return self
+        kept = (line for index, line in enumerate(self._lines) if index not in gone)
+        return self._of(tuple(kept), self.path)
+
+    def _check(self, name: str, block: BlockPath, value: str) -> None:
+        where = Location(self.path)
+        for text in (name, *block, value):
+            check_value(text, where)
+        if not name or any(char in " \t={}#\"'" for char in name) or not all(block):
+            raise ConfError(f"not a setting's name: {name!r}", where=where)
+
+
+def _setting(statement: Statement, path: BlockPath) -> DovecotSetting:
+    return DovecotSetting(
+        statement.name, statement.value, path, statement.first + 1, statement.value_kind
+    )
+
+
+def _means(kind: ValueKind, value: str) -> bool:
+    """Whether a value written in that way is read as `value` is meant."""
+    meant = kind_to_write(value)
+    special = (ValueKind.FILE, ValueKind.VARIABLE)
+    return kind is meant or not (kind in special or meant in special)
+
+
+def _written(value: str, kind: ValueKind) -> str:
+    return quoted(value) if kind is ValueKind.QUOTED else value
+
+
+def _replaced(lines: Lines, statement: Statement, value: str) -> Lines:
+    """`lines` with another value in a setting. It goes where the old one begins; the comment of
+    its last line stays; the other lines of the old value go."""
+    start = statement.value_start
+    anchor = [piece for piece in statement.pieces if piece.offset <= start][-1]
+    last = statement.pieces[-1]
+    head = lines[anchor.index][: anchor.start + start - anchor.offset]
+    head = _spaced(head, statement) if value else head.rstrip(BLANKS)
+    tail = lines[last.index][last.end :]
+    gone = {piece.index for piece in statement.pieces if piece.index > anchor.index}
+    edited = head + _restyled(statement, value) + tail
+    return tuple(
+        edited if index == anchor.index else line
+        for index, line in enumerate(lines)
+        if index not in gone
+    )
+
+
+def _spaced(head: str, statement: Statement) -> str:
+    """What stands before the value; after an empty one, a blank where one precedes the sign."""
+    if not head.endswith("="):
+        return head
+    return head + " " if not statement.value and head[-2:-1] in ("", *BLANKS) else head
+
+
+def _restyled(statement: Statement, value: str) -> str:
+    """The new value with the quotes, or the blanks after `<`, of the old one."""
+    kind = kind_to_write(value)
+    if kind is ValueKind.FILE and statement.value_kind is ValueKind.FILE:
+        raw = statement.text[statement.value_start + 1 :]
+        return "<" + raw[: len(raw) - len(raw.lstrip(BLANKS))] + value[1:]
+    if kind is ValueKind.PLAIN and statement.value_kind is ValueKind.QUOTED:
+        kind = ValueKind.QUOTED
+    return _written(value, kind)

@@ -1,0 +1,251 @@
+"""A whole Dovecot configuration: the main file and all that it includes, in the order in which
+Dovecot reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Self
+
+from letterlock.conf.dovecot import BlockPath, DovecotFile, DovecotInclude, DovecotSetting
+from letterlock.conf.dovecot_include import Reader
+from letterlock.conf.dovecot_placement import key, kinship
+from letterlock.conf.dovecot_syntax import ValueKind
+from letterlock.conf.errors import ConfError
+from letterlock.model.errors import Location
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One `name = value` in the file `path`. `block_path` holds the blocks around it, those
+    around the include of its file first; `line` counts from 1."""
+
+    name: str
+    value: str
+    block_path: BlockPath
+    path: str
+    line: int
+    kind: ValueKind
+
+    @property
+    def location(self) -> Location:
+        return Location(self.path, self.line)
+
+    @property
+    def file(self) -> str | None:
+        """The path of the file whose contents the value is, as written; None where it is none."""
+        return self.value[1:] if self.kind is ValueKind.FILE else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """One reading of a file, inside the blocks `base`."""
+
+    path: str
+    base: BlockPath
+
+
+@dataclass(frozen=True, slots=True)
+class DovecotTree:
+    """The files of a configuration. Immutable: every edit returns a new tree."""
+
+    main_path: str
+    _files: Mapping[str, DovecotFile]
+    _original: Mapping[str, DovecotFile]
+    #: The files that an include (file, ordinal in it) leads to, in order.
+    _included: Mapping[tuple[str, int], tuple[str, ...]]
+
+    @classmethod
+    def load(
+        cls,
+        main_path: str,
+        read: Callable[[str], bytes | None],
+        glob: Callable[[str], Sequence[str]],
+    ) -> Self:
+        """Follow the includes from the main file. `read` gives a file's contents, None where it
+        cannot be had; `glob` the paths that a pattern matches, in any order.
+
+        Raises ConfError, with the chain of includes, where Dovecot would refuse to go on: a main
+        file or an `!include` that is not there, a file that includes itself."""
+        reader = Reader(read, glob)
+        reader.load(main_path)
+        return cls(main_path, reader.files, reader.files, reader.included)
+
+    def files(self) -> tuple[DovecotFile, ...]:
+        """Every file once, in the order in which Dovecot first reads it."""
+        return tuple(self._files[path] for path in dict.fromkeys(v.path for v in self._visits()))
+
+    def file(self, path: str) -> DovecotFile:
+        """The file of that path. Raises KeyError where it is not part of the configuration."""
+        return self._files[path]
+
+    def faults(self) -> tuple[ConfError, ...]:
+        """The lines that Dovecot refuses, file by file."""
+        return tuple(fault for file in self.files() for fault in file.faults())
+
+    def changed(self) -> Mapping[str, DovecotFile]:
+        """The files whose bytes differ from what was loaded, by path."""
+        return {
+            path: file
+            for path, file in self._files.items()
+            if bytes(file) != bytes(self._original[path])
+        }
+
+    def _walk(
+        self, path: str, base: BlockPath = ()
+    ) -> Iterator[tuple[_Visit, DovecotSetting | None]]:
+        """Each file as it is opened (with None) and each setting, in evaluation order."""
+        visit = _Visit(path, base)
+        yield visit, None
+        ordinal = 0
+        for statement in self._files[path].statements():
+            if isinstance(statement, DovecotInclude):
+                for included in self._included[path, ordinal]:
+                    yield from self._walk(included, base + statement.block_path)
+                ordinal += 1
+            else:
+                yield visit, statement
+
+    def _visits(self) -> tuple[_Visit, ...]:
+        return tuple(visit for visit, setting in self._walk(self.main_path) if setting is None)
+
+    def settings(self) -> tuple[Occurrence, ...]:
+        """Every setting of every file, in evaluation order."""
+        return tuple(
+            Occurrence(
+                name=setting.name,
+                value=setting.value,
+                block_path=visit.base + setting.block_path,
+                path=visit.path,
+                line=setting.line,
+                kind=setting.kind,
+            )
+            for visit, setting in self._walk(self.main_path)
+            if setting is not None
+        )
+
+    def occurrences(self, name: str, block: BlockPath | None = None) -> tuple[Occurrence, ...]:
+        """Where `name` is set, in evaluation order: in any block, or in exactly `block` (`()`:
+        outside all). Within a block the last one holds."""
+        if block is None:
+            return tuple(each for each in self.settings() if each.name == name)
+        wanted = key(name, block)
+        return tuple(each for each in self.settings() if key(each.name, each.block_path) == wanted)
+
+    def block_paths(self) -> tuple[BlockPath, ...]:
+        """Every block that is opened, in evaluation order: `local_name` blocks and the like."""
+        return tuple(
+            visit.base + path
+            for visit in self._visits()
+            for path in self._files[visit.path].block_paths()
+        )
+
+    def get(self, name: str, defaults: Mapping[str, str] | None = None) -> str | None:
+        """The value that holds outside all blocks: the last one, with the settings that it refers
+        to (`$name` up to 2.3, `$SET:name` since 2.4) as they stand at that point, from `defaults`
+        where they are set nowhere, else left as they are. None where nothing sets it."""
+        values = dict(defaults or {})
+        found: str | None = None
+        prefix = "$SET:" if self._is_2_4() else "$"
+        for each in self.settings():
+            if each.block_path:
+                continue
+            value = each.value
+            if each.kind is ValueKind.VARIABLE:
+                value = _expanded(value, prefix, values)
+            values[each.name] = value
+            if each.name == name:
+                found = value
+        return found
+
+    def _is_2_4(self) -> bool:
+        return any(each.name == "dovecot_config_version" for each in self.settings())
+
+    def with_setting(self, name: str, value: str, block: BlockPath = ()) -> Self:
+        """The tree in which `name` has `value` in that block, whatever else sets it: the one that
+        holds is edited, in whichever file; where there is none, it goes where the stock comment
+        or its relatives are, else into the file named after them (10-ssl.conf), else the main
+        file. `value` is spelt as for DovecotFile.with_setting.
+
+        Raises ConfError for what cannot be written."""
+        found = self.occurrences(name, block)
+        if found:
+            held = found[-1]
+            edited = self._files[held.path].with_value_at(held.line, value)
+            tree = self._with_file(edited)
+        else:
+            visit = self._home(name, block)
+            file = self._files[visit.path]
+            tree = self._with_file(file.with_setting(name, value, block[len(visit.base) :]))
+        holds = tree.occurrences(name, block)
+        if not holds or holds[-1].value != value:
+            raise ConfError(f"{name} = {value} would not hold", where=Location(self.main_path))
+        return tree
+
+    def without(self, name: str, block: BlockPath = ()) -> Self:
+        """The tree in which nothing sets `name` in exactly that block."""
+        tree = self
+        while found := tree.occurrences(name, block):
+            held = found[-1]
+            file = tree._files[held.path]
+            around = next(each for each in file.settings() if each.line == held.line)
+            tree = tree._with_file(file.without(around.name, around.block_path))
+        return tree
+
+    def _with_file(self, file: DovecotFile) -> Self:
+        return replace(self, _files={**self._files, file.path: file})
+
+    def _home(self, name: str, block: BlockPath) -> _Visit:
+        """The file for a setting that is nowhere yet."""
+        visits = [v for v in self._visits() if block[: len(v.base)] == v.base]
+        for depth in range(len(block), 0, -1):
+            holding = [v for v in visits if self._has_block(v, block[:depth])]
+            if holding:
+                return self._with_comment(holding, name, block) or holding[-1]
+        if block:
+            alike = [v for v in visits if self._has_block_like(v, block[0])]
+            return alike[-1] if alike else self._named_after(visits, name)
+        return (
+            self._with_comment(visits, name, block)
+            or self._with_relatives(visits, name)
+            or self._named_after(visits, name)
+        )
+
+    def _has_block(self, visit: _Visit, block: BlockPath) -> bool:
+        paths = self._files[visit.path].block_paths()
+        return any(visit.base + path == block for path in paths)
+
+    def _has_block_like(self, visit: _Visit, section: str) -> bool:
+        kind = section.partition(" ")[0]
+        paths = self._files[visit.path].block_paths()
+        return not visit.base and any(path[0].partition(" ")[0] == kind for path in paths)
+
+    def _with_comment(self, visits: list[_Visit], name: str, block: BlockPath) -> _Visit | None:
+        mentioning = [v for v in visits if self._files[v.path].mentions(name, block[len(v.base) :])]
+        return mentioning[-1] if mentioning else None
+
+    def _with_relatives(self, visits: list[_Visit], name: str) -> _Visit | None:
+        """The file that holds the setting that shares most of its name, of several the last."""
+        best, most = None, 1
+        for each in self.settings():
+            shared = kinship(name, each.name)
+            if not each.block_path and shared >= most:
+                best, most = _Visit(each.path, ()), shared
+        return best if best in visits else None
+
+    def _named_after(self, visits: list[_Visit], name: str) -> _Visit:
+        family = name.split("_")[0]
+        top = [v for v in visits if not v.base]
+        named = [v for v in top if family in PurePosixPath(v.path).stem.split("-")]
+        return named[-1] if named else top[0]
+
+
+def _expanded(value: str, prefix: str, values: Mapping[str, str]) -> str:
+    """Words that are `$name` replaced; runs of blanks become one, as Dovecot does."""
+    words = value.split(" ")
+    return " ".join(
+        values.get(word.removeprefix(prefix), word) if word.startswith(prefix) else word
+        for at, word in enumerate(words)
+        if word or at in (0, len(words) - 1)
+    )
