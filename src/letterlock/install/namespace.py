@@ -97,7 +97,9 @@ class Layout:
 
     def _hidden_program_folders(self) -> set[str]:
         hidden = tuple(f"{os.path.realpath(path)}/" for path in (*self.empty, *self.skeletons))
-        folders = {os.path.realpath(path) for path in (sys.prefix, *sys.path) if path}
+        folders = {
+            os.path.realpath(path) for path in (sys.prefix, sys.base_prefix, *sys.path) if path
+        }
         return {folder for folder in folders if folder.startswith(hidden)}
 
 

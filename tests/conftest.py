@@ -1,0 +1,52 @@
+"""Machines for everybody; where namespaces are forbidden their tests are skipped, loudly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.machine import ForbiddenError, Machine, follow_guide
+
+MakeMachine = Callable[..., Machine]
+
+
+@pytest.fixture
+def make_machine(tmp_path: Path) -> Iterator[MakeMachine]:
+    """Makes stock machines (arguments: Machine's), ended with the test; tmp_path is shared."""
+    with ExitStack() as stack:
+
+        def make(without: str | None = None) -> Machine:
+            try:
+                return stack.enter_context(Machine(tmp_path, without))
+            except ForbiddenError as reason:
+                pytest.skip(f"no private system here: {reason}")
+
+        yield make
+
+
+@pytest.fixture
+def stock_machine(make_machine: MakeMachine) -> Machine:
+    """Debian's stock Postfix and Dovecot, stopped."""
+    return make_machine()
+
+
+@pytest.fixture
+def guide_machine(make_machine: MakeMachine) -> Machine:
+    """A machine as the hosting company's guide leaves it (separate key file), stopped."""
+    machine = make_machine()
+    follow_guide(machine)
+    return machine
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    blocked = [report for report in skipped if "no private system here" in str(report.longrepr)]
+    if blocked:
+        terminalreporter.write_line(
+            f"NOT PROVEN: {len(blocked)} tests with real servers were skipped: "
+            f"{blocked[0].longrepr[2]}",
+            red=True,
+        )
