@@ -48,6 +48,8 @@ class Certificate:
     must_staple: bool
     sha256: str
     spki_sha256: str
+    #: What is malformed or against RFC 5280 in it, a phrase each.
+    oddities: tuple[str, ...] = ()
 
     @property
     def lifetime(self) -> timedelta:
