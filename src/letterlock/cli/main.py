@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
@@ -13,7 +14,8 @@ from letterlock.cli.exit_code import ExitCode
 from letterlock.model.errors import InputError, LetterlockError, RefusedError, UndeterminedError
 
 #: Verb → its line in `--help`. Its module, `letterlock.cli.VERB`, is imported only when the verb
-#: is used, so that `--help` and shell completion start at once.
+#: is used, so that `--help` and shell completion start at once. The types are typer's own copy of
+#: click's, which it does not export.
 VERBS = {
     "secure": "Put a certificate on this mail server, harden it, prove it works.",
     "check": "Look at any mail server's TLS from outside.",
@@ -39,10 +41,10 @@ rolled back.
 class LazyGroup(TyperGroup):
     """A command group that imports a verb's module when the verb is asked for."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+    def list_commands(self, _context: Any) -> list[str]:
         return list(VERBS)
 
-    def get_command(self, ctx: typer.Context, cmd_name: str):  # type: ignore[no-untyped-def,override]
+    def get_command(self, _context: Any, cmd_name: str) -> Any:
         if cmd_name not in VERBS:
             return None
         module = import_module(f"letterlock.cli.{cmd_name}")
@@ -50,7 +52,7 @@ class LazyGroup(TyperGroup):
         command.name = cmd_name
         return command
 
-    def format_commands(self, ctx, formatter) -> None:  # type: ignore[no-untyped-def,override]
+    def format_commands(self, _context: Any, formatter: Any) -> None:
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
 

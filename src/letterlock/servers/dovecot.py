@@ -19,6 +19,7 @@ from letterlock.servers.tools import Completed, Tools
 from letterlock.servers.version import Version
 
 _UNIT = "dovecot.service"
+_MAIN_FILE = "/etc/dovecot/dovecot.conf"
 _STATE_FOLDER = "/var/lib/dovecot"
 
 
@@ -28,7 +29,7 @@ class Dovecot:
 
     tools: Tools
     version: Version
-    file: str = "/etc/dovecot/dovecot.conf"
+    file: str = _MAIN_FILE
 
     @property
     def name(self) -> str:
@@ -47,7 +48,7 @@ class Dovecot:
         except ValueError:
             said = done.text.strip() or " ".join(done.complaints)
             raise InputError(f"Dovecot says it is version {said!r}") from None
-        if not tools.outside(cls.file).exists():
+        if not tools.outside(_MAIN_FILE).exists():
             return None
         return cls(tools, version)
 

@@ -143,4 +143,3 @@ class Postfix:
 
     def within(self, tools: Tools) -> Self:
         return replace(self, tools=tools)
-

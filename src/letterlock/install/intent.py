@@ -1,0 +1,51 @@
+"""What the user asked `secure` for, once every option is understood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from letterlock.certs.store import StoredCertificate
+from letterlock.model.errors import Location
+from letterlock.profiles.profile import Profile, RoleProfile
+from letterlock.servers.sasl import Sasl
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """The certificate as stored, the profile, and the guide's further settings as options.
+
+    `minimum_protocol` and `exclude_ciphers` go beyond the profile, for users' ports;
+    `wrapper_ports` are ports that speak TLS from the first byte; `dh_file` is a file of
+    Diffie-Hellman parameters that the plan's changes write."""
+
+    host: str
+    stored: StoredCertificate
+    leaf_sha256: str
+    profile: Profile
+    require_tls: bool = False
+    minimum_protocol: str | None = None
+    exclude_ciphers: tuple[str, ...] = ()
+    server_preference: bool = False
+    wrapper_ports: tuple[int, ...] = ()
+    dh_file: str | None = None
+    sasl: Literal["dovecot"] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the plan must know of the system beyond the configurations, gathered beforehand so
+    that planning stays pure. `expand_ciphers` gives the suites OpenSSL makes of a cipher list,
+    None where it does not understand it; `sni_entries` are the Postfix SNI maps that hold the
+    host; `dovecot_ports` are the ports on which Dovecot listens."""
+
+    expand_ciphers: Callable[[str], frozenset[str] | None]
+    knows_group: Callable[[str], bool]
+    sasl: Sasl | None
+    sni_entries: tuple[Location, ...] = ()
+    dovecot_ports: frozenset[int] = frozenset()
+
+    def groups(self, role: RoleProfile) -> tuple[str, ...]:
+        """The profile's named groups, those left out that this OpenSSL cannot do."""
+        return tuple(group for group in role.named_groups if self.knows_group(group))

@@ -1,0 +1,118 @@
+"""`secure` as a plan: certificate files, Postfix's and Dovecot's configuration, what to expect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from letterlock.install.draft_postfix import PostfixDraft
+from letterlock.install.intent import Intent, Surroundings
+from letterlock.install.plan_dovecot import DovecotDraft, plan_dovecot
+from letterlock.install.plan_postfix import plan_postfix
+from letterlock.model.errors import InputError
+from letterlock.model.plan import Change, Expectation, Plan
+from letterlock.model.service import Endpoint
+from letterlock.servers.dovecot_configuration import DovecotConfiguration
+from letterlock.servers.postfix_configuration import PostfixConfiguration
+from letterlock.servers.sasl import Sasl
+
+
+@dataclass(frozen=True, slots=True)
+class Configurations:
+    """What is installed, as read; None for the server that is not there."""
+
+    postfix: PostfixConfiguration | None
+    dovecot: DovecotConfiguration | None
+
+
+def plan_secure(
+    intent: Intent,
+    configurations: Configurations,
+    surroundings: Surroundings,
+    further_changes: tuple[Change, ...] = (),
+) -> Plan:
+    """The whole plan. Pure: the same arguments give the same plan.
+
+    `further_changes` are files the intent refers to beside the certificate's, such as
+    Diffie-Hellman parameters. Raises InputError and RefusedError with the reason."""
+    surroundings = _with_socket(intent, configurations, surroundings)
+    if configurations.dovecot:
+        ports = frozenset(endpoint.port for endpoint in configurations.dovecot.endpoints())
+        surroundings = replace(surroundings, dovecot_ports=ports)
+    postfix = _plan_postfix(intent, configurations, surroundings)
+    dovecot = (
+        plan_dovecot(intent, configurations.dovecot, surroundings)
+        if configurations.dovecot
+        else None
+    )
+    changes = (
+        *intent.stored.changes,
+        *further_changes,
+        *(postfix.changes() if postfix else ()),
+        *(dovecot.changes() if dovecot else ()),
+    )
+    return Plan(
+        verb="secure",
+        subject=intent.host,
+        changes=changes,
+        servers=_servers(intent, postfix, dovecot),
+        expectations=_expectations(intent, postfix, dovecot),
+        notices=(
+            *(postfix.notices if postfix else ()),
+            *(dovecot.notices if dovecot else ()),
+        ),
+    )
+
+
+def _with_socket(
+    intent: Intent, configurations: Configurations, surroundings: Surroundings
+) -> Surroundings:
+    """Where `--sasl dovecot` puts the socket that Postfix asks: below its queue folder, so that
+    a chrooted smtpd reaches it."""
+    if intent.sasl is None:
+        return surroundings
+    if configurations.postfix is None or configurations.dovecot is None:
+        missing = "Postfix" if configurations.postfix is None else "Dovecot"
+        raise InputError(f"--sasl dovecot needs both servers, and {missing} is not installed")
+    present = surroundings.sasl
+    socket = present.socket if present and present.kind == "dovecot" and present.socket else ""
+    if not socket:
+        socket = f"{configurations.postfix.value('queue_directory')}/private/auth"
+    kind = present.kind if present else "cyrus"
+    return replace(surroundings, sasl=Sasl(kind, socket, answered=True, dovecot_can=True))
+
+
+def _plan_postfix(
+    intent: Intent, configurations: Configurations, surroundings: Surroundings
+) -> PostfixDraft | None:
+    if configurations.postfix is None:
+        if intent.wrapper_ports:
+            raise InputError("--wrapper-port is for Postfix, which is not installed")
+        return None
+    return plan_postfix(intent, configurations.postfix, surroundings)
+
+
+def _servers(
+    intent: Intent, postfix: PostfixDraft | None, dovecot: DovecotDraft | None
+) -> tuple[str, ...]:
+    """Those that read something this plan changes: the certificate is read by both."""
+    found = []
+    if postfix and (intent.stored.changes or postfix.changes()):
+        found.append("Postfix")
+    if dovecot and (intent.stored.changes or dovecot.changes()):
+        found.append("Dovecot")
+    return tuple(found)
+
+
+def _expectations(
+    intent: Intent, postfix: PostfixDraft | None, dovecot: DovecotDraft | None
+) -> tuple[Expectation, ...]:
+    endpoints: dict[tuple[str, int], Endpoint] = {}
+    for endpoint in (
+        *(postfix.served_endpoints() if postfix else ()),
+        *(dovecot.before.endpoints() if dovecot else ()),
+    ):
+        endpoints.setdefault((endpoint.address, endpoint.port), endpoint)
+    return tuple(
+        Expectation(endpoint, intent.host, intent.leaf_sha256)
+        for endpoint in sorted(endpoints.values(), key=lambda e: (e.port, ":" in e.address))
+    )

@@ -1,0 +1,236 @@
+"""The plan for Dovecot: each rule a function that brings one part of the draft to the profile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from letterlock.conf.dovecot_tree import DovecotTree
+from letterlock.install.intent import Intent, Surroundings
+from letterlock.model.plan import FileChange, Reason
+from letterlock.servers.dovecot_configuration import DovecotConfiguration
+from letterlock.servers.strength import protocol_floor, stronger_protocol
+from letterlock.servers.vocabulary import Spelling, Value, vocabulary
+
+#: How strict `ssl` is, mildest first.
+_SSL = ("no", "yes", "required")
+
+
+@dataclass(slots=True)
+class DovecotDraft:
+    """The tree of files while the rules work on it, why each line changed, and notices."""
+
+    before: DovecotConfiguration
+    tree: DovecotTree = field(init=False)
+    reasons: dict[str, list[Reason]] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.tree = self.before.tree
+
+    def spelling(self, concept: str) -> Spelling | None:
+        return vocabulary("dovecot").spelling(concept, self.before.version)
+
+    def present(self, concept: str) -> str:
+        """What Dovecot makes of a concept today; nothing where this version cannot say it."""
+        row = self.spelling(concept)
+        return self.before.value(row.name) if row else ""
+
+    def say(self, concept: str, value: Value, why: str) -> None:
+        row = self.spelling(concept)
+        if row is None:
+            self.notices.append(
+                f"Dovecot {self.before.version} has no setting for {concept.replace('-', ' ')}"
+            )
+            return
+        self.set(row.name, row.write(value), why, row.source)
+
+    def set(
+        self, name: str, value: str, why: str, source: str, block: tuple[str, ...] = ()
+    ) -> None:
+        edited = self.tree.with_setting(name, value, block)
+        self._take(edited, Reason(f"{' '.join((*block, name))}: {why}", source))
+
+    def drop(self, name: str, why: str, source: str, block: tuple[str, ...] = ()) -> None:
+        edited = self.tree.without(name, block)
+        self._take(edited, Reason(f"{' '.join((*block, name))} removed: {why}", source))
+
+    def _take(self, edited: DovecotTree, reason: Reason) -> None:
+        before = {path: bytes(file) for path, file in self.tree.changed().items()}
+        for path, file in edited.changed().items():
+            if before.get(path, bytes(self.before.tree.file(path))) != bytes(file):
+                self.reasons.setdefault(path, []).append(reason)
+        self.tree = edited
+
+    def changes(self) -> tuple[FileChange, ...]:
+        return tuple(
+            FileChange(
+                Path(path),
+                bytes(self.before.tree.file(path)),
+                bytes(file),
+                reasons=tuple(self.reasons.get(path, ())),
+            )
+            for path, file in self.tree.changed().items()
+        )
+
+
+def plan_dovecot(
+    intent: Intent, configuration: DovecotConfiguration, surroundings: Surroundings
+) -> DovecotDraft:
+    """The files as the intent wants them."""
+    draft = DovecotDraft(configuration)
+    _tls(draft, intent)
+    _certificate(draft, intent)
+    _floor(draft, intent)
+    _cipher_list(draft, intent, surroundings)
+    _groups(draft, surroundings.groups(intent.profile.access))
+    _preference(draft, intent)
+    _no_cleartext_auth(draft)
+    _diffie_hellman(draft, intent)
+    _overrides(draft, intent)
+    _disabled_listeners(draft)
+    if intent.sasl == "dovecot" and surroundings.sasl is not None:
+        _auth_socket(draft, surroundings.sasl.socket)
+    return draft
+
+
+def _tls(draft: DovecotDraft, intent: Intent) -> None:
+    present = draft.present("tls") or "yes"
+    wanted = "required" if intent.require_tls else "yes"
+    if present in _SSL and _SSL.index(present) < _SSL.index(wanted):
+        why = "--require-tls" if intent.require_tls else "TLS is offered on every port"
+        draft.say("tls", wanted, why)
+
+
+def _certificate(draft: DovecotDraft, intent: Intent) -> None:
+    stored = intent.stored
+    certificate = stored.combined_file or stored.certificate_file
+    draft.say("certificate", certificate, f"the certificate of {intent.host}")
+    draft.say("key", stored.combined_file or stored.key_file, "the key of that certificate")
+    for concept in ("alternative-certificate", "alternative-key"):
+        row = draft.spelling(concept)
+        if row and draft.tree.get(row.name):
+            draft.drop(
+                row.name,
+                "clients that prefer its key type would be served the older certificate",
+                row.source,
+            )
+
+
+def _floor(draft: DovecotDraft, intent: Intent) -> None:
+    row = draft.spelling("minimum-protocol")
+    if row is None:
+        return
+    floor: str = intent.profile.access.minimum_protocol
+    if intent.minimum_protocol:
+        floor = stronger_protocol(floor, intent.minimum_protocol)
+    own = draft.tree.get(row.name)
+    present = protocol_floor(draft.before.value(row.name))
+    if present == floor and own is None:
+        return
+    if own is not None and present and stronger_protocol(present, floor) == present:
+        return
+    draft.say("minimum-protocol", floor, f"profile {intent.profile.name} ({intent.profile.source})")
+
+
+def _cipher_list(draft: DovecotDraft, intent: Intent, surroundings: Surroundings) -> None:
+    names = intent.profile.access.openssl_ciphers
+    row = draft.spelling("cipher-list")
+    if row is None or not names:
+        return
+    wanted = ":".join((*names, *(f"!{word}" for word in intent.exclude_ciphers)))
+    own = draft.tree.get(row.name)
+    allowed = surroundings.expand_ciphers(wanted)
+    present = surroundings.expand_ciphers(own) if own else None
+    if present is not None and allowed is not None and present <= allowed:
+        return
+    draft.set(row.name, wanted, f"the suites of profile {intent.profile.name}", row.source)
+
+
+def _groups(draft: DovecotDraft, groups: tuple[str, ...]) -> None:
+    row = draft.spelling("named-groups")
+    if row is None:
+        return
+    own = draft.tree.get(row.name)
+    if own and set(own.split(":")) <= set(groups):
+        return
+    draft.say("named-groups", groups, "the profile's named groups, in its order")
+
+
+def _preference(draft: DovecotDraft, intent: Intent) -> None:
+    wanted = intent.server_preference or intent.profile.access.server_preference
+    row = draft.spelling("server-preference")
+    if wanted and row and draft.before.value(row.name) != row.write(True):
+        draft.say("server-preference", True, "the server's order decides")
+
+
+def _no_cleartext_auth(draft: DovecotDraft) -> None:
+    row = draft.spelling("cleartext-auth")
+    if row and draft.before.value(row.name) != row.write(False):
+        draft.say("cleartext-auth", False, "no password before TLS")
+
+
+def _diffie_hellman(draft: DovecotDraft, intent: Intent) -> None:
+    if intent.dh_file is not None:
+        draft.say("dh-file", intent.dh_file, "--dh-size: a group of RFC 7919")
+
+
+def _overrides(draft: DovecotDraft, intent: Intent) -> None:
+    """Blocks that would serve another certificate to the host or to one protocol."""
+    for concept in ("certificate", "key"):
+        row = draft.spelling(concept)
+        if row is None:
+            continue
+        for found in draft.tree.occurrences(row.name):
+            if not found.block_path:
+                continue
+            if _concerns(found.block_path, intent.host):
+                stored = intent.stored
+                file = stored.key_file if concept == "key" else stored.certificate_file
+                draft.set(
+                    row.name,
+                    row.write(stored.combined_file or file),
+                    "a block that overrides the certificate",
+                    row.source,
+                    found.block_path,
+                )
+            else:
+                draft.notices.append(
+                    f"{found.location}: {' '.join(found.block_path)} has a certificate of its "
+                    "own, which is left as it is"
+                )
+
+
+def _concerns(block_path: tuple[str, ...], host: str) -> bool:
+    kind, _, names = block_path[0].partition(" ")
+    if kind == "local_name":
+        return host in names.replace('"', "").split()
+    return kind == "protocol"
+
+
+def _disabled_listeners(draft: DovecotDraft) -> None:
+    live = {endpoint.port for endpoint in draft.before.endpoints()}
+    ports = {"imap": (143, 993), "pop3": (110, 995)}
+    for protocol, numbers in ports.items():
+        missing = [str(port) for port in numbers if port not in live]
+        if protocol not in draft.before.protocols():
+            draft.notices.append(f"{protocol.upper()} is not enabled (protocols), and stays so")
+        elif missing:
+            draft.notices.append(
+                f"port {' and '.join(missing)} ({protocol.upper()}) is turned off by an "
+                "inet_listener, and stays so"
+            )
+
+
+def _auth_socket(draft: DovecotDraft, socket: str) -> None:
+    if socket in draft.before.unix_listeners("auth"):
+        return
+    block = ("service auth", f"unix_listener {socket}")
+    for name, value in (("mode", "0660"), ("user", "postfix"), ("group", "postfix")):
+        draft.set(
+            name,
+            value,
+            "Postfix asks Dovecot here (--sasl dovecot)",
+            "Postfix SASL_README, Dovecot SASL",
+            block,
+        )

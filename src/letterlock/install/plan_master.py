@@ -1,0 +1,267 @@
+"""The plan for `master.cf`: submission and submissions brought up, overrides found and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from letterlock.install.draft_postfix import CERTIFICATE_NAMES, PostfixDraft
+from letterlock.install.intent import Intent, Surroundings
+from letterlock.model.errors import Location, RefusedError
+from letterlock.model.service import SUBMISSION, SUBMISSIONS, Service
+from letterlock.servers.postfix_configuration import Listener
+from letterlock.servers.strength import (
+    protocol_floor,
+    stronger_level,
+    stronger_protocol,
+    with_exclusions,
+)
+
+#: What main.cf says for passers-by must not bind users (stock master.cf, submission).
+_RESETS = ("smtpd_client_restrictions", "smtpd_helo_restrictions", "smtpd_sender_restrictions")
+_ONLY_USERS = ("smtpd_recipient_restrictions", "permit_sasl_authenticated,reject")
+#: On a port whose level is `may`, these make the mandatory bar count there too.
+_MANDATORY_BAR = (
+    ("smtpd_tls_protocols", "$smtpd_tls_mandatory_protocols"),
+    ("smtpd_tls_ciphers", "$smtpd_tls_mandatory_ciphers"),
+    ("smtpd_tls_exclude_ciphers", "$smtpd_tls_mandatory_exclude_ciphers"),
+)
+
+
+def plan_master(draft: PostfixDraft, intent: Intent, surroundings: Surroundings) -> None:
+    """Bring port 25's overrides, submission (587), submissions (465) and chosen wrapper ports to
+    the intent. A service that stands there is adjusted, never doubled.
+
+    Raises RefusedError where a port would die at its first connection."""
+    sasl = _sasl_answered(intent, surroundings)
+    _refuse_dying_ports(draft, sasl)
+    for service in (SUBMISSION, SUBMISSIONS):
+        if service.port in surroundings.dovecot_ports:
+            draft.notices.append(f"port {service.port} is Dovecot's: Postfix leaves it alone")
+        elif not draft.now.on_port(service.port):
+            _add(draft, service, service.port, sasl=sasl)
+    for port in intent.wrapper_ports:
+        if not draft.now.on_port(port):
+            _add(draft, SUBMISSIONS, port, sasl=sasl)
+    for listener in tuple(draft.now.listeners()):
+        if not listener.loopback_only:
+            _adjust(draft, intent, listener, sasl=sasl)
+    if not sasl:
+        draft.notices.append(
+            "nobody can log in on ports 465 and 587 yet, since no SASL is set up: "
+            + (
+                "add --sasl dovecot to let Dovecot answer"
+                if surroundings.sasl and surroundings.sasl.dovecot_can
+                else "see Postfix's SASL_README"
+            )
+        )
+
+
+def _sasl_answered(intent: Intent, surroundings: Surroundings) -> bool:
+    return intent.sasl is not None or (surroundings.sasl is not None and surroundings.sasl.answered)
+
+
+def _refuse_dying_ports(draft: PostfixDraft, sasl: bool) -> None:
+    for listener in draft.before.listeners():
+        if not sasl and draft.before.enabled("smtpd_sasl_auth_enable", listener.entry):
+            raise RefusedError(
+                f"service {listener.entry.name} offers AUTH, but nothing is set up to answer it: "
+                "smtpd would die at the first connection",
+                where=Location(f"{draft.before.folder}/master.cf", listener.entry.line),
+                remedy="let Dovecot answer with --sasl dovecot, or set up Cyrus SASL first",
+            )
+
+
+def _required(service: Service, *, sasl: bool) -> tuple[tuple[str, str], ...]:
+    """The overrides a fresh service must have, in the stock order."""
+    name = SUBMISSION.name if service is SUBMISSION else SUBMISSIONS.name
+    tls = (
+        ("smtpd_tls_security_level", "encrypt")
+        if service is SUBMISSION
+        else ("smtpd_tls_wrappermode", "yes")
+    )
+    auth = (("smtpd_sasl_auth_enable", "yes"),) if sasl else ()
+    return (("syslog_name", f"postfix/{name}"), tls, *auth, _ONLY_USERS)
+
+
+def _names(draft: PostfixDraft, service: Service) -> tuple[str, ...]:
+    """What this version calls a service first, then the other name a file may hold."""
+    if service is SUBMISSION:
+        return ("submission",)
+    row = draft.spelling("implicit-tls-service")
+    first = row.name if row else "submissions"
+    return (first, *(name for name in ("submissions", "smtps") if name != first))
+
+
+def _add(draft: PostfixDraft, service: Service, port: int, *, sasl: bool) -> None:
+    """Uncomment the stock service in place, or add it behind its relatives."""
+    required = _required(service, sasl=sasl)
+    wanted = [*(name for name, _ in required), *_RESETS]
+    names = _names(draft, service) if port == service.port else ()
+    for name in names:
+        uncommented = draft.master.with_uncommented(name, "inet", overrides=wanted)
+        if uncommented is not None:
+            draft.master = uncommented
+            break
+    else:
+        name = names[0] if names else str(port)
+        smtp = draft.master.service("smtp", "inet")
+        draft.master = draft.master.with_service(
+            name,
+            "inet",
+            chroot=smtp.chroot if smtp else "-",
+            overrides=required,
+            after="smtp" if service is SUBMISSION else "submission",
+        )
+    draft.say_master(
+        f"{name}: the service on port {port} is opened",
+        "RFC 8314 section 3.3, RFC 6409 section 3.1",
+    )
+    for listener in draft.now.on_port(port):
+        _complete(draft, listener, required)
+
+
+def _complete(draft: PostfixDraft, listener: Listener, required: Iterable[tuple[str, str]]) -> None:
+    have = {(override.name, override.value) for override in draft.entry(listener).overrides}
+    for name, value in required:
+        if (name, value) not in have and name != "syslog_name":
+            draft.set_override(
+                listener, name, value, "users only, over TLS", "RFC 6409 section 4.3"
+            )
+
+
+def _adjust(draft: PostfixDraft, intent: Intent, listener: Listener, *, sasl: bool) -> None:
+    _own_certificate(draft, listener)
+    _wrapper_mode(draft, intent, listener)
+    _listener_level(draft, intent, listener)
+    if listener.port in (465, 587) or listener.port in intent.wrapper_ports:
+        _users_port(draft, intent, listener, sasl=sasl)
+    _no_cleartext_auth(draft, listener)
+
+
+def _own_certificate(draft: PostfixDraft, listener: Listener) -> None:
+    own = [o for o in draft.entry(listener).overrides if o.name in CERTIFICATE_NAMES]
+    if listener.host is not None:
+        if own:
+            draft.notices.append(
+                f"{draft.before.folder}/master.cf:{own[0].line}: {listener.entry.name} has a "
+                "certificate of its own (-o), which is left as it is"
+            )
+        return
+    for override in own:
+        draft.drop_override(
+            listener, override.name, "it overrides the certificate in main.cf", "master(5)"
+        )
+
+
+def _wrapper_mode(draft: PostfixDraft, intent: Intent, listener: Listener) -> None:
+    wanted = listener.port == SUBMISSIONS.port or listener.port in intent.wrapper_ports
+    if wanted and not draft.now.enabled("smtpd_tls_wrappermode", draft.entry(listener)):
+        draft.set_override(
+            listener,
+            "smtpd_tls_wrappermode",
+            "yes",
+            f"TLS from the first byte on port {listener.port}",
+            "RFC 8314 section 3",
+        )
+
+
+def _listener_level(draft: PostfixDraft, intent: Intent, listener: Listener) -> None:
+    """Never below what the entry had, `may` at least, `encrypt` where that was asked for."""
+    source = "postconf(5) smtpd_tls_security_level"
+    before = draft.before.level(listener.entry)
+    users = listener.port == SUBMISSION.port
+    wanted = stronger_level(before, "encrypt" if users and intent.require_tls else "may")
+    entry = draft.entry(listener)
+    if any(o.name == "smtpd_tls_security_level" and o.value == "none" for o in entry.overrides):
+        draft.drop_override(
+            listener, "smtpd_tls_security_level", "it turned TLS off on this port", source
+        )
+    if (
+        draft.now.level(draft.entry(listener)) != wanted
+        and stronger_level(draft.now.level(draft.entry(listener)), wanted) == wanted
+    ):
+        draft.set_override(
+            listener,
+            "smtpd_tls_security_level",
+            wanted,
+            "--require-tls" if users and intent.require_tls else "as strict as it was",
+            source,
+        )
+
+
+def _users_port(draft: PostfixDraft, intent: Intent, listener: Listener, *, sasl: bool) -> None:
+    entry = draft.entry(listener)
+    if sasl and not draft.now.enabled("smtpd_sasl_auth_enable", entry):
+        draft.set_override(
+            listener,
+            "smtpd_sasl_auth_enable",
+            "yes",
+            "users log in here",
+            "RFC 6409 section 4.3",
+        )
+    _weaker_overrides(draft, intent, listener)
+    wrapped = draft.now.enabled("smtpd_tls_wrappermode", entry)
+    if not wrapped and draft.now.level(draft.entry(listener)) == "may":
+        for name, value in _MANDATORY_BAR:
+            if not any(o.name == name for o in draft.entry(listener).overrides):
+                draft.set_override(
+                    listener,
+                    name,
+                    value,
+                    "users' bar, not that of port 25, though TLS is optional here",
+                    "postconf(5) smtpd_tls_mandatory_protocols",
+                )
+
+
+def _weaker_overrides(draft: PostfixDraft, intent: Intent, listener: Listener) -> None:
+    """An `-o` that lies below the bar is lifted to it; one above stays."""
+    role = intent.profile.submission
+    floor = stronger_protocol(
+        role.minimum_protocol, intent.minimum_protocol or role.minimum_protocol
+    )
+    for override in draft.entry(listener).overrides:
+        if override.value.startswith("$"):
+            continue
+        why = "an override that lay below the profile"
+        if override.name in ("smtpd_tls_mandatory_protocols", "smtpd_tls_protocols"):
+            present = protocol_floor(override.value)
+            if present is None or stronger_protocol(present, floor) != present:
+                concept = (
+                    "minimum-protocol-mandatory"
+                    if "mandatory" in override.name
+                    else "minimum-protocol-opportunistic"
+                )
+                row = draft.spelling(concept)
+                if row is not None:
+                    draft.set_override(
+                        listener,
+                        override.name,
+                        row.write(floor).replace(", ", ","),
+                        why,
+                        row.source,
+                    )
+        elif override.name in ("smtpd_tls_mandatory_exclude_ciphers", "smtpd_tls_exclude_ciphers"):
+            longer = with_exclusions(
+                override.value, (*role.exclude_ciphers, *intent.exclude_ciphers)
+            )
+            if longer is not None:
+                draft.set_override(
+                    listener,
+                    override.name,
+                    longer.replace(", ", ","),
+                    why,
+                    f"postconf(5) {override.name}",
+                )
+
+
+def _no_cleartext_auth(draft: PostfixDraft, listener: Listener) -> None:
+    entry = draft.entry(listener)
+    for override in entry.overrides:
+        if override.name == "smtpd_tls_auth_only" and override.value != "yes":
+            draft.set_override(
+                listener,
+                "smtpd_tls_auth_only",
+                "yes",
+                "no password before TLS",
+                "RFC 4954 section 4",
+            )
