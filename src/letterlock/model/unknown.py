@@ -14,6 +14,9 @@ class Cause(StrEnum):
     CONNECTION_REFUSED = "connection-refused"
     #: No route, or an ICMP error.
     UNREACHABLE = "unreachable"
+    #: The connection attempt was not answered in time.
+    NO_ANSWER = "no-answer"
+    #: Connected, and then a step took too long.
     TIMEOUT = "timeout"
     #: The server asked to come back later: 421, BYE, too many connections.
     THROTTLED = "throttled"

@@ -109,7 +109,7 @@ class _Visit:
 
     async def run(self) -> None:
         try:
-            async with step("the connection", self._limits.connect):
+            async with step("the connection", self._limits.connect, late=Cause.NO_ANSWER):
                 channel = await Channel.open(self._endpoint, self._limits.received)
         except Obstacle as obstacle:
             self.closed = obstacle.unknown.cause is Cause.CONNECTION_REFUSED

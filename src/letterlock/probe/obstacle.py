@@ -20,15 +20,14 @@ class Obstacle(Exception):  # noqa: N818 (a server's doing, not an error of ours
 
 
 @asynccontextmanager
-async def step(awaited: str, seconds: float) -> AsyncIterator[None]:
-    """A step of at most `seconds` that waits for `awaited`; whatever stops it is an Obstacle."""
+async def step(awaited: str, seconds: float, late: Cause = Cause.TIMEOUT) -> AsyncIterator[None]:
+    """A step of at most `seconds` that waits for `awaited`; whatever stops it is an Obstacle,
+    of the cause `late` where it is the time."""
     try:
         async with asyncio.timeout(seconds):
             yield
     except TimeoutError:
-        raise Obstacle(
-            f"timed out after {seconds:g} s waiting for {awaited}", Cause.TIMEOUT
-        ) from None
+        raise Obstacle(f"timed out after {seconds:g} s waiting for {awaited}", late) from None
     except WireError as error:
         raise Obstacle(f"broken dialogue: {error}", Cause.BROKEN_DIALOGUE) from None
     except EOFError:

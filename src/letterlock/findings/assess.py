@@ -1,0 +1,34 @@
+"""All rules, applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from letterlock.findings import certificate, login, reach, tls
+from letterlock.model.facts import EndpointFacts, TargetFacts
+from letterlock.model.finding import Finding
+
+_OF_AN_ENDPOINT: tuple[Callable[[EndpointFacts], Iterator[Finding]], ...] = (
+    reach.reach,
+    tls.starttls,
+    tls.failures,
+    tls.deprecated_protocol,
+    tls.forward_secrecy,
+    tls.data_after_starttls,
+    login.cleartext_login,
+    certificate.chain,
+)
+_OF_A_TARGET: tuple[Callable[[TargetFacts], Iterator[Finding]], ...] = (
+    reach.addresses,
+    certificate.parity,
+)
+
+
+def assess(target: TargetFacts) -> tuple[Finding, ...]:
+    """What there is to say about a target, worst first; among equals by id, then by endpoint in
+    the order visited, the server as a whole before all."""
+    findings = [finding for rule in _OF_A_TARGET for finding in rule(target)]
+    for facts in target.endpoints:
+        findings += [finding for rule in _OF_AN_ENDPOINT for finding in rule(facts)]
+        findings += certificate.expires_soon(facts, target.started)
+    return tuple(sorted(findings, key=lambda finding: (-finding.severity.rank, finding.id)))

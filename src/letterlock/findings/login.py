@@ -1,0 +1,28 @@
+"""May a password be sent in the clear?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from letterlock.findings.rule import define, per_role
+from letterlock.model.facts import EndpointFacts, Greeting
+from letterlock.model.finding import Finding, Severity
+
+CLEARTEXT_LOGIN = define(
+    "cleartext-login",
+    "Passwords are accepted before TLS",
+    "A client that is not told otherwise, or that an attacker keeps from STARTTLS, sends the "
+    "password readable by anyone on the way.",
+    source="RFC 8314 section 4.1; RFC 4954 section 4; RFC 2595 section 2.3",
+    severity=per_role(Severity.MEDIUM, Severity.HIGH),
+    postfix="Postfix: smtpd_tls_auth_only = yes (on port 25 better no AUTH at all: "
+    "smtpd_sasl_auth_enable only on submission, in master.cf).",
+    dovecot="Dovecot: disable_plaintext_auth = yes (2.4: auth_allow_cleartext = no), "
+    "or ssl = required.",
+)
+
+
+def cleartext_login(facts: EndpointFacts) -> Iterator[Finding]:
+    if isinstance(facts.greeting, Greeting) and facts.greeting.cleartext_logins:
+        ways = ", ".join(facts.greeting.cleartext_logins)
+        yield CLEARTEXT_LOGIN.at(facts.endpoint, f"open before TLS: {ways}")

@@ -1,0 +1,162 @@
+"""What the user wrote → the name to verify and the addresses to visit."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from dataclasses import dataclass
+from enum import Enum
+
+import idna
+
+from letterlock.model.errors import InputError, UndeterminedError
+
+#: A label of a host name (RFC 1123 section 2.1); an underscore is tolerated, as resolvers do.
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+_BRACKETED = re.compile(r"\[([^\]]*)\](?::(.*))?")
+
+
+class Family(Enum):
+    """Which addresses to visit."""
+
+    BOTH = socket.AF_UNSPEC
+    IPV4 = socket.AF_INET
+    IPV6 = socket.AF_INET6
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A target as given. `name` is the host in A-labels (RFC 5890), lower case, or the address
+    literal; `shown` the same in U-labels; `port` where one was given."""
+
+    text: str
+    name: str
+    shown: str
+    port: int | None = None
+
+    @property
+    def is_address(self) -> bool:
+        try:
+            ipaddress.ip_address(self.name)
+        except ValueError:
+            return False
+        return True
+
+
+def parse_target(text: str) -> Target:
+    """Read `host`, `host:port`, an IPv4 or IPv6 literal, `[IPv6]` or `[IPv6]:port`.
+
+    Raises InputError saying what is wrong with it."""
+    if "@" in text:
+        domain = text.rpartition("@")[2] or "DOMAIN"
+        raise InputError(
+            f"{text!r} is an e-mail address: looking up its servers comes with a later version",
+            remedy=f"name the mail server itself (the MX host of {domain})",
+        )
+    if "://" in text:
+        raise InputError(f"{text!r} is a URL", remedy="give the host name alone")
+    host, port = _split(text)
+    address = _address(host)
+    if address is not None:
+        return Target(text, address, address, port)
+    name = host_name(host)
+    return Target(text, name, _shown(name), port)
+
+
+def host_name(text: str) -> str:
+    """A host name in A-labels and lower case. Raises InputError."""
+    name = text.removesuffix(".")
+    if not name:
+        raise InputError("the host name is empty" if text == "" else f"{text!r} is no host name")
+    if any(char.isspace() for char in name):
+        raise InputError(f"the host name {text!r} contains white space")
+    if "" in name.split("."):
+        raise InputError(f"the host name {text!r} has an empty label (two dots in a row)")
+    ascii_name = _to_ascii(name, text)
+    for label in ascii_name.split("."):
+        _check_label(label, text)
+    if len(ascii_name) > 253:
+        raise InputError(
+            f"the host name {text[:40]!r}… is {len(ascii_name)} characters long; 253 are the limit"
+        )
+    if ascii_name.rpartition(".")[2].isdigit():
+        raise InputError(f"{text!r} is neither a host name nor an address")
+    return ascii_name
+
+
+def resolve(target: Target, family: Family = Family.BOTH) -> tuple[str, ...]:
+    """The addresses to visit, IPv4 first, each once.
+
+    Raises UndeterminedError where the name has none (of that family), InputError where an address
+    is of the other family."""
+    if target.is_address:
+        version = ipaddress.ip_address(target.name).version
+        if family is not Family.BOTH and (family is Family.IPV6) is not (version == 6):
+            raise InputError(f"{target.name} is an IPv{version} address")
+        return (target.name,)
+    try:
+        found = socket.getaddrinfo(target.name, None, family=family.value, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise UndeterminedError(
+            f"{target.shown} cannot be resolved: {(error.strerror or str(error)).lower()}",
+            remedy="check the spelling, or give an address and --name",
+        ) from None
+    addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
+    return tuple(sorted(addresses, key=lambda address: ":" in address))
+
+
+def _split(text: str) -> tuple[str, int | None]:
+    bracketed = _BRACKETED.fullmatch(text)
+    if bracketed:
+        if _address(bracketed[1]) is None or ":" not in bracketed[1]:
+            raise InputError(f"{bracketed[1]!r} is not an IPv6 address")
+        return bracketed[1], None if bracketed[2] is None else port_number(bracketed[2])
+    if text.count(":") == 1:
+        host, _, port = text.partition(":")
+        return host, port_number(port)
+    if text.count(":") > 1 and _address(text) is None:
+        raise InputError(
+            f"{text!r} is not an IPv6 address", remedy="write [address]:port for one with a port"
+        )
+    return text, None
+
+
+def port_number(text: str) -> int:
+    """A TCP port. Raises InputError."""
+    if text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= 65535:
+        return int(text)
+    raise InputError(f"{text!r} is not a port number (1 to 65535)")
+
+
+def _address(text: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return None
+
+
+def _to_ascii(name: str, text: str) -> str:
+    if name.isascii():
+        return name.lower()
+    try:
+        return idna.encode(name, uts46=True).decode("ascii")
+    except (idna.IDNAError, UnicodeError) as error:
+        raise InputError(f"the host name {text!r} is not a valid IDN: {error}") from None
+
+
+def _check_label(label: str, text: str) -> None:
+    if len(label) > 63:
+        raise InputError(
+            f"the host name {text[:40]!r} has a label of {len(label)} characters; 63 are the limit"
+        )
+    if not _LABEL.fullmatch(label):
+        raise InputError(f"{label!r} in {text!r} cannot be part of a host name")
+
+
+def _shown(name: str) -> str:
+    """U-labels, where all of them are valid."""
+    try:
+        return idna.decode(name)
+    except (idna.IDNAError, UnicodeError):
+        return name
