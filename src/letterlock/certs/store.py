@@ -33,9 +33,8 @@ class Layout(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredCertificate:
-    """Where a bundle lies once `changes` are made. The `…_file` paths are as the server sees them
-    (without the prefix of another root) and stay the same over renewals; in the combined layout
-    all three are the one file. `version` names the folder `current` points to, None in the
+    """Where a bundle lies once `changes` are made. The `…_file` paths stay the same over renewals;
+    in the combined layout all three are the one file. `version` names the folder `current` points to, None in the
     guide's own places."""
 
     changes: tuple[Change, ...]
@@ -59,14 +58,15 @@ def plan_store(
 
     By default a new version in STORE/HOST and a switch of its link `current`. With
     `certificate_folder` or `key_folder`, `HOST.pem` and `HOST.key` there instead, the other of
-    the two being the guide's. Paths of the changes begin with `root`. Reads what is there, writes
-    nothing. Raises CertificateError where something else is in the way."""
+    the two being the guide's. `root` is the server's `/` as a path of ours; the changes' paths are
+    the server's own. Reads what is there, writes nothing. Raises CertificateError where something else is in the way."""
     name = folder_name(host)
+    tree = _Tree(root)
     if certificate_folder or key_folder:
         return _plan_fixed(
-            name, bundle, layout, root, certificate_folder or CERTIFICATES, key_folder or KEYS
+            name, bundle, layout, tree, certificate_folder or CERTIFICATES, key_folder or KEYS
         )
-    return _plan_version(name, bundle, layout, at, root)
+    return _plan_version(name, bundle, layout, at, tree)
 
 
 def folder_name(host: str) -> str:
@@ -92,23 +92,21 @@ def _contents(bundle: Bundle) -> tuple[tuple[str, bytes, int], ...]:
 
 
 def _plan_version(
-    name: str, bundle: Bundle, layout: Layout, at: datetime, root: Path
+    name: str, bundle: Bundle, layout: Layout, at: datetime, tree: _Tree
 ) -> StoredCertificate:
-    inside = f"{STORE}/{name}"
-    folder = _outside(root, inside)
-    link = folder / "current"
-    present = _link_text(link)
+    folder = Path(STORE) / name
+    present = tree.link_text(folder / "current")
     version = present
     changes: tuple[Change, ...] = ()
-    if present is None or not _holds(folder / present, bundle):
+    if present is None or not _holds(tree, folder / present, bundle):
         version = _version_name(bundle, at)
-        changes = _new_version(folder, version, present, bundle)
-    current = f"{inside}/current"
+        changes = _new_version(tree, folder, version, present, bundle)
+    current = folder / "current"
     if layout is Layout.COMBINED:
-        combined = f"{current}/combined.pem"
+        combined = str(current / "combined.pem")
         return StoredCertificate(changes, combined, combined, combined, version)
     return StoredCertificate(
-        changes, f"{current}/fullchain.pem", f"{current}/key.pem", None, version
+        changes, str(current / "fullchain.pem"), str(current / "key.pem"), None, version
     )
 
 
@@ -119,88 +117,60 @@ def _version_name(bundle: Bundle, at: datetime) -> str:
 
 
 def _new_version(
-    folder: Path, version: str, present: str | None, bundle: Bundle
+    tree: _Tree, folder: Path, version: str, present: str | None, bundle: Bundle
 ) -> tuple[Change, ...]:
     kept = Reason("each version of a certificate is kept beside the others", "letterlock")
     switch = Reason("one atomic switch to the new version; paths stay the same", "letterlock")
     target = folder / version
     files = tuple(
-        FileChange(target / name, _read(target / name), content, mode, mode == _KEY_MODE, (kept,))
+        FileChange(
+            target / name, tree.read(target / name), content, mode, mode == _KEY_MODE, (kept,)
+        )
         for name, content, mode in _contents(bundle)
     )
     return (
-        *_missing_folders(target),
+        *tree.missing_folders(target),
         *(change for change in files if change.before != change.after),
         LinkChange(folder / "current", present, version, (switch,)),
     )
 
 
-def _missing_folders(folder: Path, mode: int = 0o755) -> Iterable[DirectoryChange]:
-    """The folder and its parents that are not there, outermost first; `mode` is the folder's.
-    What they hold is public; the keys in them are guarded by their own mode."""
-    missing = []
-    for one in (folder, *folder.parents):
-        if one.is_dir():
-            break
-        if one.is_symlink() or one.exists():
-            raise CertificateError("is no folder", where=Location(str(one)))
-        missing.append(DirectoryChange(one, mode if one == folder else 0o755))
-    return reversed(missing)
-
-
-def _link_text(link: Path) -> str | None:
-    """Where `current` points, None where there is no such link."""
-    try:
-        text = str(link.readlink())
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise CertificateError(
-            f"is no symbolic link that can be read ({error.strerror})",
-            where=Location(str(link)),
-            remedy="move it away",
-        ) from error
-    return text
-
-
-def _holds(folder: Path, bundle: Bundle) -> bool:
+def _holds(tree: _Tree, folder: Path, bundle: Bundle) -> bool:
     """Whether a version is this bundle to the byte, its keys guarded."""
     return all(
-        _read(folder / name) == content and (mode != _KEY_MODE or _guarded(folder / name))
+        tree.read(folder / name) == content
+        and (mode != _KEY_MODE or tree.is_guarded(folder / name))
         for name, content, mode in _contents(bundle)
     )
 
 
-def _guarded(path: Path) -> bool:
-    """Whether only its owner may read a file."""
-    return stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
-
-
 def _plan_fixed(
-    name: str, bundle: Bundle, layout: Layout, root: Path, certificates: str, keys: str
+    name: str, bundle: Bundle, layout: Layout, tree: _Tree, certificates: str, keys: str
 ) -> StoredCertificate:
-    guide = Reason("the certificate's place as asked", "--cert-dir, --key-dir")
+    certificate_folder, key_folder = _absolute(certificates), _absolute(keys)
     if layout is Layout.COMBINED:
-        combined = f"{keys.rstrip('/')}/{name}.pem"
-        changes = _fixed_file(_outside(root, combined), bundle.combined_pem, _KEY_MODE, guide)
-        return StoredCertificate(tuple(changes), combined, combined, combined)
-    certificate = f"{certificates.rstrip('/')}/{name}.pem"
-    key = f"{keys.rstrip('/')}/{name}.key"
-    return StoredCertificate(
-        (
-            *_fixed_file(_outside(root, certificate), bundle.fullchain_pem, 0o644, guide),
-            *_fixed_file(_outside(root, key), bundle.key_pem, _KEY_MODE, guide),
-        ),
-        certificate,
-        key,
-        None,
+        combined = key_folder / f"{name}.pem"
+        changes = _fixed_file(tree, combined, bundle.combined_pem, _KEY_MODE)
+        return StoredCertificate(tuple(changes), str(combined), str(combined), str(combined))
+    certificate = certificate_folder / f"{name}.pem"
+    key = key_folder / f"{name}.key"
+    changes = (
+        *_fixed_file(tree, certificate, bundle.fullchain_pem, 0o644),
+        *_fixed_file(tree, key, bundle.key_pem, _KEY_MODE),
     )
+    return StoredCertificate(tuple(dict.fromkeys(changes)), str(certificate), str(key), None)
 
 
-def _fixed_file(path: Path, content: bytes, mode: int, reason: Reason) -> list[Change]:
-    before = _read(path)
+def _absolute(folder: str) -> Path:
+    if not folder.startswith("/"):
+        raise CertificateError(f"the folder {folder!r} is not an absolute path")
+    return Path(folder)
+
+
+def _fixed_file(tree: _Tree, path: Path, content: bytes, mode: int) -> list[Change]:
+    before = tree.read(path)
     secret = mode == _KEY_MODE
-    if before is not None and secret and not _guarded(path):
+    if before is not None and secret and not tree.is_guarded(path):
         raise CertificateError(
             "is readable by others than its owner, and keeps its mode",
             where=Location(str(path)),
@@ -208,24 +178,58 @@ def _fixed_file(path: Path, content: bytes, mode: int, reason: Reason) -> list[C
         )
     if before == content:
         return []
-    folders = _missing_folders(path.parent, 0o700 if secret else 0o755)
-    return [*folders, FileChange(path, before, content, mode, secret, (reason,))]
+    asked = Reason("the place asked for", "--cert-dir, --key-dir")
+    folders = tree.missing_folders(path.parent, 0o700 if secret else 0o755)
+    return [*folders, FileChange(path, before, content, mode, secret, (asked,))]
 
 
-def _outside(root: Path, path: str) -> Path:
-    """The path by which we reach what the server calls `path`."""
-    if not path.startswith("/"):
-        raise CertificateError(f"{path!r} is not an absolute path")
-    return root / path.lstrip("/")
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    """The server's own tree below our folder `root`, read only."""
 
+    root: Path
 
-def _read(path: Path) -> bytes | None:
-    """A file's bytes, None where there is none. Raises CertificateError where it is no file."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise CertificateError(
-            f"cannot be read ({error.strerror})", where=Location(str(path))
-        ) from error
+    def outside(self, path: Path) -> Path:
+        return self.root / str(path).lstrip("/")
+
+    def read(self, path: Path) -> bytes | None:
+        """A file's bytes, None where there is none. Raises CertificateError where it is no file
+        or not ours to read."""
+        try:
+            return self.outside(path).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise CertificateError(
+                f"cannot be read ({error.strerror})", where=Location(str(path))
+            ) from error
+
+    def link_text(self, link: Path) -> str | None:
+        """Where a symbolic link points, None where there is nothing."""
+        try:
+            return str(self.outside(link).readlink())
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise CertificateError(
+                f"is no symbolic link that can be read ({error.strerror})",
+                where=Location(str(link)),
+                remedy="move it away",
+            ) from error
+
+    def is_guarded(self, path: Path) -> bool:
+        """Whether only its owner may read a file."""
+        return stat.S_IMODE(self.outside(path).stat().st_mode) & 0o077 == 0
+
+    def missing_folders(self, folder: Path, mode: int = 0o755) -> Iterable[DirectoryChange]:
+        """The folder and its parents that are not there, outermost first; `mode` is the folder's.
+        What they hold is public; the keys in them are guarded by their own mode."""
+        missing = []
+        for one in (folder, *folder.parents):
+            outside = self.outside(one)
+            if outside.is_dir():
+                break
+            if outside.is_symlink() or outside.exists():
+                raise CertificateError("is no folder", where=Location(str(one)))
+            missing.append(DirectoryChange(one, mode if one == folder else 0o755))
+        return reversed(missing)

@@ -6,7 +6,7 @@ system's root is another folder of ours (`--root DIR`): `install` puts the root 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from letterlock.model.service import Endpoint
@@ -27,8 +27,8 @@ class FileChange:
     symbolic link at `path` stays a link. `secret` contents are never shown."""
 
     path: Path
-    before: bytes | None
-    after: bytes | None
+    before: bytes | None = field(repr=False)
+    after: bytes | None = field(repr=False)
     mode: int = 0o644
     secret: bool = False
     reasons: tuple[Reason, ...] = ()
