@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import stat
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -34,8 +33,8 @@ class Layout(StrEnum):
 @dataclass(frozen=True, slots=True)
 class StoredCertificate:
     """Where a bundle lies once `changes` are made. The `…_file` paths stay the same over renewals;
-    in the combined layout all three are the one file. `version` names the folder `current` points to, None in the
-    guide's own places."""
+    in the combined layout all three are the one file. `version` names the folder that `current`
+    points to, None in the guide's own places."""
 
     changes: tuple[Change, ...]
     certificate_file: str
@@ -59,7 +58,9 @@ def plan_store(
     By default a new version in STORE/HOST and a switch of its link `current`. With
     `certificate_folder` or `key_folder`, `HOST.pem` and `HOST.key` there instead, the other of
     the two being the guide's. `root` is the server's `/` as a path of ours; the changes' paths are
-    the server's own. Reads what is there, writes nothing. Raises CertificateError where something else is in the way."""
+    the server's own. Reads what is there, writes nothing.
+
+    Raises CertificateError where something else is in the way."""
     name = folder_name(host)
     tree = _Tree(root)
     if certificate_folder or key_folder:
@@ -150,8 +151,8 @@ def _plan_fixed(
     certificate_folder, key_folder = _absolute(certificates), _absolute(keys)
     if layout is Layout.COMBINED:
         combined = key_folder / f"{name}.pem"
-        changes = _fixed_file(tree, combined, bundle.combined_pem, _KEY_MODE)
-        return StoredCertificate(tuple(changes), str(combined), str(combined), str(combined))
+        one_file = tuple(_fixed_file(tree, combined, bundle.combined_pem, _KEY_MODE))
+        return StoredCertificate(one_file, str(combined), str(combined), str(combined))
     certificate = certificate_folder / f"{name}.pem"
     key = key_folder / f"{name}.key"
     changes = (
@@ -221,15 +222,15 @@ class _Tree:
         """Whether only its owner may read a file."""
         return stat.S_IMODE(self.outside(path).stat().st_mode) & 0o077 == 0
 
-    def missing_folders(self, folder: Path, mode: int = 0o755) -> Iterable[DirectoryChange]:
+    def missing_folders(self, folder: Path, mode: int = 0o755) -> tuple[DirectoryChange, ...]:
         """The folder and its parents that are not there, outermost first; `mode` is the folder's.
         What they hold is public; the keys in them are guarded by their own mode."""
         missing = []
-        for one in (folder, *folder.parents):
+        for one in (folder, *folder.parents[:-1]):
             outside = self.outside(one)
             if outside.is_dir():
                 break
             if outside.is_symlink() or outside.exists():
                 raise CertificateError("is no folder", where=Location(str(one)))
             missing.append(DirectoryChange(one, mode if one == folder else 0o755))
-        return reversed(missing)
+        return tuple(reversed(missing))
