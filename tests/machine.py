@@ -20,7 +20,7 @@ from typing import Self, TypeVar
 
 from letterlock.cli import scenery
 from letterlock.cli.demo_ca import Delivery, deliver
-from letterlock.install.namespace import PrivateFolder, PrivateSystem, private_system
+from letterlock.install.namespace import PrivateFolder, PrivateSystem, let_cool, private_system
 from letterlock.model.unknown import Unknown
 from letterlock.servers.tools import Completed, Tools
 
@@ -156,6 +156,7 @@ class Machine:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             Path(path).write_bytes(data)
             Path(path).chmod(mode)
+            let_cool(Path(path))
 
         self.call(write)
 

@@ -11,7 +11,7 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from letterlock.install.namespace import Layout, PrivateFolder
+from letterlock.install.namespace import Layout, PrivateFolder, let_cool
 from letterlock.model.errors import InputError, Location
 
 HOSTNAME = "mail.example.com"
@@ -136,6 +136,7 @@ def _template(path: Path) -> str:
 def _write(path: Path, text: str, mode: int = 0o644) -> None:
     path.write_text(text, "utf-8")
     path.chmod(mode)
+    let_cool(path)
 
 
 def _remove(entry: Path) -> None:
