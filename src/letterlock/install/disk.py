@@ -6,7 +6,8 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _ACCESS_ACL = "system.posix_acl_access"
@@ -52,41 +53,52 @@ def write_all(fd: int, contents: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
-def write_private(path: Path, contents: bytes) -> None:
-    """A new file, readable by its owner only from its first byte, on disk when this returns."""
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Give an OSError of a call on a file descriptor the path it is about."""
+    try:
+        yield
+    except OSError as error:
+        if not isinstance(error.filename, str | bytes):
+            error.filename = str(path)
+        raise
+
+
+@contextmanager
+def _private(path: Path) -> Iterator[int]:
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        write_all(fd, contents)
-        os.fsync(fd)
+        yield fd
     finally:
         os.close(fd)
+
+
+def write_private(path: Path, contents: bytes) -> None:
+    """A new file, readable by its owner only from its first byte, on disk when this returns."""
+    with naming(path), _private(path) as fd:
+        write_all(fd, contents)
+        os.fsync(fd)
 
 
 def write_new(path: Path, contents: bytes, mode: int, *, inherit_acl: bool) -> None:
     """A new file with exactly `mode`, whatever the umask; private until its contents are whole.
 
     The folder's default ACL is kept within `mode` if `inherit_acl`, else dropped."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
+    with naming(path), _private(path) as fd:
         write_all(fd, contents)
         if not inherit_acl and _ACCESS_ACL in _attributes(fd):
             os.removexattr(fd, _ACCESS_ACL)
         os.fchmod(fd, mode)
         os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def write_like(path: Path, contents: bytes, model: Path) -> None:
     """A new file with the owner, mode, ACL and extended attributes of `model`, but private until
     its contents are whole. Raises OSError where one of them cannot be had."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
+    with naming(path), _private(path) as fd:
         write_all(fd, contents)
         _copy_metadata(fd, model)
         os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _attributes(file: int | Path) -> list[str]:
@@ -175,7 +187,8 @@ def sync_folders(folders: Iterable[Path]) -> None:
         except FileNotFoundError:
             continue
         try:
-            os.fsync(fd)
+            with naming(folder):
+                os.fsync(fd)
         finally:
             os.close(fd)
 

@@ -133,10 +133,11 @@ class Journal:
         Raises OSError when it is not there, JournalInDoubtError when it may be."""
         line = msgspec.json.encode(record) + b"\n"
         try:
-            os.ftruncate(self._fd, self._end)
-            os.lseek(self._fd, self._end, os.SEEK_SET)
-            disk.write_all(self._fd, line)
-            os.fsync(self._fd)
+            with disk.naming(self.path):
+                os.ftruncate(self._fd, self._end)
+                os.lseek(self._fd, self._end, os.SEEK_SET)
+                disk.write_all(self._fd, line)
+                os.fsync(self._fd)
         except OSError as error:
             self._take_back(error)
             raise

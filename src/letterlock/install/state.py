@@ -34,7 +34,8 @@ def refusing(doing: str) -> Iterator[None]:
 
 def refusal(error: OSError, doing: str) -> RefusedError:
     """The one line for an OSError."""
-    where = Location(os.fsdecode(error.filename)) if error.filename else None
+    named = isinstance(error.filename, str | bytes)
+    where = Location(os.fsdecode(error.filename)) if named else None
     remedy = "run it as root" if isinstance(error, PermissionError) and os.geteuid() else None
     return RefusedError(
         f"{doing}: {error.strerror or type(error).__name__}", where=where, remedy=remedy
@@ -101,7 +102,8 @@ class StateFolder:
     def prepare(self) -> None:
         """Make the folder where it is missing. Raises RefusedError."""
         with refusing("cannot make letterlock's own folder"):
-            self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            if not self.path.parent.is_dir():
+                self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             for folder in (self.path, self._runs):
                 if not folder.is_dir():
                     folder.mkdir(mode=0o700, exist_ok=True)

@@ -177,11 +177,8 @@ def clear(root: Path, step: Step) -> str | None:
     reason where that folder has to stay. Raises OSError."""
     if step.kind == "folder":
         return _remove_folder(root, step) if step.act == "remove" else None
-    if step.act == "none":
-        return None
-    at = Places.of(root, step)
-    for leftover in (at.stage, at.part, at.backup):
-        disk.remove(leftover)
+    if step.act in ("replace", "remove"):
+        disk.remove(Places.of(root, step).backup)
     return None
 
 
