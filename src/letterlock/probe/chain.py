@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from letterlock.certs import judge, x509
 from letterlock.certs.errors import CertificateError
+from letterlock.certs.judge import judge
 from letterlock.certs.trust import TrustStore
+from letterlock.certs.x509 import facts
 from letterlock.model.certificate import Certificate, ChainFault, ChainProblem, ChainVerdict
 
 
@@ -19,7 +20,7 @@ def read_chain(
     unread: list[ChainProblem] = []
     for position, der in enumerate(served, start=1):
         try:
-            chain.append(x509.facts(der))
+            chain.append(facts(der))
         except CertificateError as error:
             text = f"certificate {position} of {len(served)} as served cannot be read: {error}"
             unread.append(ChainProblem(ChainFault.INVALID, text))
@@ -28,6 +29,6 @@ def read_chain(
     if not chain:
         nothing = ChainProblem(ChainFault.INVALID, "the server sent no certificate")
         return (), ChainVerdict((), None, (nothing,))
-    verdict = judge.judge(tuple(chain), name, trust, at)
+    verdict = judge(tuple(chain), name, trust, at)
     problems = (*verdict.problems, *unread)
     return tuple(chain), ChainVerdict(verdict.path, verdict.anchor, problems)

@@ -1,0 +1,253 @@
+"""`letterlock check`: look at any mail server's TLS from outside."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from letterlock.cli.exit_code import ExitCode
+from letterlock.model.errors import InputError, Location, UndeterminedError
+from letterlock.model.finding import Severity
+from letterlock.model.service import SERVICES, Service
+
+if TYPE_CHECKING:
+    from letterlock.check import Checked, Request
+    from letterlock.probe.resolve import Target
+
+_EPILOG = """Examples:
+
+\b
+  letterlock check mail.example.com
+  letterlock check mail.example.com:587 '[2001:db8::25]:25'
+  letterlock check 192.0.2.25 --name mail.example.com
+  letterlock check mail.example.com --port 25 --port 465 --json -
+  letterlock check mail.example.com --ca-file test-ca.pem --fail-on low
+
+Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage or input error, 3 something could
+not be determined (or nothing answers at all).
+"""
+
+app = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
+
+
+@app.command(epilog=_EPILOG, no_args_is_help=True)
+def check(
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TARGET...",
+            help="A host name, an IPv4 or IPv6 address, or either with a port: HOST:PORT, "
+            "[IPv6]:PORT.",
+            show_default=False,
+        ),
+    ],
+    name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Send and verify this name instead of the target's own."),
+    ] = None,
+    ca_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Trust the roots in FILE instead of the system's."),
+    ] = None,
+    port: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="PORT",
+            help="Look at this port instead of all seven; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    service: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What a port that is none of the seven is: smtp, imap…"),
+    ] = None,
+    ipv4: Annotated[bool, typer.Option("--ipv4", "-4", help="IPv4 addresses only.")] = False,
+    ipv6: Annotated[bool, typer.Option("--ipv6", "-6", help="IPv6 addresses only.")] = False,
+    json_file: Annotated[
+        str | None,
+        typer.Option("--json", metavar="FILE", help="Write the result as JSON; - for stdout."),
+    ] = None,
+    pem: Annotated[bool, typer.Option("--pem", help="Certificates in the JSON, in full.")] = False,
+    fail_on: Annotated[
+        Severity, typer.Option(metavar="SEVERITY", help="Exit 1 from this severity on.")
+    ] = Severity.MEDIUM,
+    timeout: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=0.1, max=600, help="Wait this long for each step."),
+    ] = 30.0,
+    ehlo: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Call ourselves NAME; by default this host's name."),
+    ] = None,
+) -> None:
+    """Look at any mail server's TLS from outside.
+
+    Visits the seven mail ports on every address of each TARGET, over one connection each, and
+    says what is offered, whether its TLS works, and whether clients will accept the certificate.
+    Nobody is logged in and no mail is sent.
+    """
+    request = _request(
+        name=name,
+        ca_file=ca_file,
+        ports=port or [],
+        service=service,
+        families=(ipv4, ipv6),
+        timeout=timeout,
+        ehlo=ehlo,
+    )
+    run = _Run(request, screen=json_file != "-")
+    for target in _parsed(targets):
+        run.visit(target)
+        if run.interrupted:
+            break
+    if json_file is not None:
+        _write_json(json_file, run.results, pem)
+    raise typer.Exit(run.exit_code(fail_on))
+
+
+def _request(
+    *,
+    name: str | None,
+    ca_file: Path | None,
+    ports: Sequence[int],
+    service: str | None,
+    families: tuple[bool, bool],
+    timeout: float,
+    ehlo: str | None,
+) -> Request:
+    from letterlock.certs.trust import TrustStore
+    from letterlock.check import Request
+    from letterlock.probe.limits import Limits
+    from letterlock.probe.resolve import Family, parse_target, port_number
+
+    family = {(True, False): Family.IPV4, (False, True): Family.IPV6}.get(families, Family.BOTH)
+    verified = parse_target(name) if name is not None else None
+    if verified is not None and verified.port is not None:
+        raise InputError(f"--name {name} has a port: it is only a name")
+    return Request(
+        trust=TrustStore.from_file(ca_file) if ca_file else TrustStore.system(),
+        name=verified.name if verified else None,
+        ports=tuple(port_number(str(each)) for each in ports),
+        service=_service(service),
+        family=family,
+        limits=Limits.within(timeout),
+        ehlo_name=_ehlo_name(ehlo),
+    )
+
+
+def _ehlo_name(given: str | None) -> str:
+    """The name we say in EHLO: a host name, or an address literal (RFC 5321 section 4.1.3)."""
+    from letterlock.probe.resolve import host_name
+
+    if given is None:
+        return _own_name()
+    if given.startswith("[") and given.endswith("]") and given[1:-1].isascii():
+        literal = given[1:-1].removeprefix("IPv6:")
+        if literal and all(char in "0123456789abcdefABCDEF:." for char in literal):
+            return given
+        raise InputError(f"--ehlo {given} is not an address literal such as [192.0.2.1]")
+    return host_name(given)
+
+
+def _own_name() -> str:
+    """This host's full name where it has one; else what it is called, else a literal."""
+    import socket
+
+    from letterlock.probe.resolve import host_name
+
+    for candidate in (socket.gethostname(), socket.getfqdn()):
+        if "." in candidate:
+            try:
+                return host_name(candidate)
+            except InputError:
+                continue
+    try:
+        return host_name(socket.gethostname())
+    except InputError:
+        return "[127.0.0.1]"
+
+
+def _service(name: str | None) -> Service | None:
+    if name is None:
+        return None
+    for service in SERVICES:
+        if service.name == name:
+            return service
+    known = ", ".join(service.name for service in SERVICES)
+    raise InputError(f"--service {name} is unknown", remedy=f"say one of {known}")
+
+
+def _parsed(texts: Sequence[str]) -> list[Target]:
+    """All targets, each once, before the first is visited: a slip shows at once."""
+    from letterlock.probe.resolve import parse_target
+
+    return [parse_target(text) for text in dict.fromkeys(texts)]
+
+
+class _Run:
+    """The visits so far. Each target is shown as soon as it is done."""
+
+    def __init__(self, request: Request, *, screen: bool) -> None:
+        from rich.console import Console
+
+        self._request = request
+        self._screen = Console(highlight=False) if screen else None
+        self.results: list[Checked] = []
+        self._undetermined = False
+        self.interrupted = False
+
+    def visit(self, target: Target) -> None:
+        """A target that does not resolve is told and does not stop the others."""
+        from letterlock.check import check, endpoints_of
+        from letterlock.cli.check_progress import visits
+
+        try:
+            endpoints = endpoints_of(target, self._request)
+        except UndeterminedError as error:
+            typer.echo(f"letterlock: {error}", err=True)
+            self._undetermined = True
+            return
+        with visits(target.shown, len(endpoints)) as note:
+            checked = check(target, self._request, endpoints, note)
+        self.results.append(checked)
+        self.interrupted = checked.interrupted
+        self._show(checked)
+
+    def exit_code(self, fail_on: Severity) -> ExitCode:
+        findings = [finding for checked in self.results for finding in checked.findings]
+        if self.interrupted:
+            typer.echo("letterlock: interrupted; the rest was not looked at", err=True)
+            return ExitCode.INTERRUPTED
+        if any(finding.severity.at_least(fail_on) for finding in findings):
+            return ExitCode.FINDINGS
+        if self._undetermined or not all(checked.determined for checked in self.results):
+            return ExitCode.UNDETERMINED
+        return ExitCode.FINE
+
+    def _show(self, checked: Checked) -> None:
+        if self._screen is None:
+            return
+        from letterlock.report.terminal import show
+
+        if len(self.results) > 1:
+            self._screen.rule(style="dim")
+        show(self._screen, checked.facts, checked.findings)
+
+
+def _write_json(file: str, results: Sequence[Checked], pem: bool) -> None:
+    from letterlock.report.json_report import document
+
+    text = document([(each.facts, each.findings) for each in results], pem=pem)
+    if file == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        Path(file).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"the result cannot be written: {error.strerror}", where=Location(file)
+        ) from error

@@ -1,0 +1,73 @@
+"""Words that the reports share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from letterlock.model.finding import Finding
+from letterlock.model.service import Endpoint
+
+
+def utc(time: datetime) -> str:
+    """ISO 8601 in UTC, to the second."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def days(count: int) -> str:
+    return f"{count} day" if abs(count) == 1 else f"{count} days"
+
+
+def remaining(not_after: datetime, at: datetime) -> str:
+    """How long a certificate still lives, or how long it is dead."""
+    left = not_after - at
+    if left < timedelta(0):
+        past = -left // timedelta(days=1)
+        return f"expired {days(past)} ago" if past else "expired today"
+    whole = left // timedelta(days=1)
+    return f"{days(whole)} left" if whole else f"{left // timedelta(hours=1)} h left"
+
+
+def suite_in_short(iana: str) -> str:
+    """A suite without the parts that follow from the rest: `ECDHE_RSA_AES_256_GCM`."""
+    short = iana.removeprefix("TLS_").replace("_WITH_", "_").replace("_POLY1305", "")
+    if any(mode in short for mode in ("GCM", "CHACHA20", "CCM")):
+        short = short.removesuffix("_SHA384").removesuffix("_SHA256")
+    return short
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The same finding with the same evidence, at all of its endpoints."""
+
+    finding: Finding
+    endpoints: tuple[Endpoint, ...]
+
+
+def grouped(findings: Iterable[Finding]) -> tuple[Group, ...]:
+    """Findings that differ in nothing but their endpoint put together, in the order given."""
+    groups: dict[tuple[str, str, str, str], list[Finding]] = {}
+    for finding in findings:
+        key = (finding.id, finding.severity, finding.evidence, finding.remedy)
+        groups.setdefault(key, []).append(finding)
+    return tuple(
+        Group(same[0], tuple(each.endpoint for each in same if each.endpoint is not None))
+        for same in groups.values()
+    )
+
+
+def places(endpoints: Sequence[Endpoint], addresses: int) -> str:
+    """`ports 25, 587`, with the addresses where the target has several and not all are meant."""
+    if not endpoints:
+        return "the server as a whole"
+    by_ports: dict[tuple[int, ...], list[str]] = {}
+    for address in dict.fromkeys(endpoint.address for endpoint in endpoints):
+        ports = tuple(each.port for each in endpoints if each.address == address)
+        by_ports.setdefault(ports, []).append(address)
+    parts = []
+    for ports, at in by_ports.items():
+        text = ("port " if len(ports) == 1 else "ports ") + ", ".join(map(str, ports))
+        everywhere = len(at) == addresses
+        parts.append(text if everywhere else f"{text} at {' and '.join(at)}")
+    return "; ".join(parts)
