@@ -9,14 +9,7 @@ from hypothesis import strategies as st
 from letterlock.install.merge import split, undo_lines
 
 LINE = st.sampled_from(
-    [b"a = 1
-", b"b = 2
-", b"c
-", b"  -o x=y
-", b"# note
-", b"
-", b"d
-", b""]
+    [b"a = 1\n", b"b = 2\n", b"c\n", b"  -o x=y\n", b"# note\n", b"\n", b"d\r\n", b"\r"]
 )
 TEXT = st.builds(
     lambda lines, end: b"".join(lines) + end,
