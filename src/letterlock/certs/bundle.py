@@ -11,7 +11,7 @@ from letterlock.certs.chain import Chain, Fetch, build, find_leaf
 from letterlock.certs.errors import CertificateError
 from letterlock.certs.judge import judge
 from letterlock.certs.keys import Password, PrivateKey, SealedKey
-from letterlock.certs.material import Material
+from letterlock.certs.material import LoadedCertificate, Material
 from letterlock.certs.trust import TrustStore
 from letterlock.model.certificate import Certificate, ChainFault
 from letterlock.model.errors import Location
@@ -203,3 +203,28 @@ def _own_key(
 
 def _has_leaf(certificates: Material, key: PrivateKey) -> bool:
     return any(key.belongs_to(one.certificate) for one in certificates.certificates)
+
+
+def matching(
+    certificate: str, key: str, password: Password | None = None
+) -> LoadedCertificate | None:
+    """The certificate in the file `certificate` that a private key in the file `key` belongs to,
+    or None. Raises CertificateError for files that hold something else."""
+    own, keys, _ = _read(CertificateFiles(certificate, key), password)
+    for sealed in keys:
+        opened = sealed.unlock(password) if isinstance(sealed, SealedKey) else sealed
+        for one in own.certificates:
+            if opened.belongs_to(one.certificate):
+                return one
+    return None
+
+
+def leaf_and_authorities(
+    certificate: str, password: Password | None, at: datetime
+) -> tuple[Certificate, tuple[Certificate, ...]]:
+    """The leaf in a file and the certificates above it there, nothing of it judged. Raises
+    CertificateError."""
+    own, _, _ = _read(CertificateFiles(certificate), password)
+    chain = build(own.certificates, None, TrustStore.of(()), at)
+    above = (*chain.intermediates, chain.root) if chain.root else chain.intermediates
+    return chain.leaf, above
