@@ -141,9 +141,10 @@ def _adjust(draft: PostfixDraft, intent: Intent, listener: Listener, *, sasl: bo
 def _own_certificate(draft: PostfixDraft, listener: Listener) -> None:
     own = [o for o in draft.entry(listener).overrides if o.name in CERTIFICATE_NAMES]
     if listener.host is not None:
-        if own:
+        present = draft.before.master.service(listener.entry.name, listener.entry.type)
+        if own and present is not None:
             draft.notices.append(
-                f"{draft.before.folder}/master.cf:{own[0].line}: {listener.entry.name} has a "
+                f"{draft.before.folder}/master.cf:{present.line}: {present.name} has a "
                 "certificate of its own (-o), which is left as it is"
             )
         return

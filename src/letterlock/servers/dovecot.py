@@ -64,7 +64,8 @@ class Dovecot:
                 where=Location(self.file),
                 remedy="make `doveconf -n` pass first",
             )
-        return DovecotConfiguration(self.version, tree, DovecotFile.parse(done.stdout, "doveconf"))
+        effective = DovecotFile.parse(done.stdout, "doveconf").settings()
+        return DovecotConfiguration(self.version, tree, effective)
 
     def _read_file(self, path: str) -> bytes | None:
         outside = self.tools.outside(path)

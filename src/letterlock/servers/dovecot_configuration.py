@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from letterlock.conf.dovecot import DovecotFile
+from letterlock.conf.dovecot import DovecotSetting
 from letterlock.conf.dovecot_tree import DovecotTree
 from letterlock.model.service import IMAP, IMAPS, POP3, POP3S, SUBMISSION, Endpoint, Service
 from letterlock.servers.addresses import literal, reachable
@@ -39,7 +39,7 @@ class DovecotConfiguration:
 
     version: Version
     tree: DovecotTree
-    effective: DovecotFile
+    effective: tuple[DovecotSetting, ...]
 
     def with_tree(self, tree: DovecotTree) -> DovecotConfiguration:
         return replace(self, tree=tree)
@@ -47,7 +47,7 @@ class DovecotConfiguration:
     def value(self, name: str, block: tuple[str, ...] = ()) -> str:
         """A setting as Dovecot reads it, before any planned edit; nothing where unset."""
         found = ""
-        for setting in self.effective.settings():
+        for setting in self.effective:
             if setting.name == name and setting.block_path == block:
                 found = setting.value
         return found.strip().strip('"').strip()
@@ -59,7 +59,7 @@ class DovecotConfiguration:
         """The listeners of the login services whose protocol is enabled and whose port is not 0."""
         listeners: dict[tuple[str, str], dict[str, str]] = {}
         protocols: dict[str, str] = {}
-        for setting in self.effective.settings():
+        for setting in self.effective:
             match setting.block_path:
                 case (service, inner) if inner.startswith("inet_listener "):
                     fields = listeners.setdefault((service, inner.split(" ", 1)[1]), {})
@@ -102,7 +102,7 @@ class DovecotConfiguration:
         """The paths of a service's `unix_listener`s, relative ones below `base_dir`."""
         paths = {
             inner.split(" ", 1)[1].strip('"')
-            for outer, *rest in (s.block_path for s in self.effective.settings() if s.block_path)
+            for outer, *rest in (s.block_path for s in self.effective if s.block_path)
             if outer == f"service {service}"
             for inner in rest
             if inner.startswith("unix_listener ")

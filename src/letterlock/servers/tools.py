@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -11,6 +14,7 @@ from typing import IO
 from letterlock.model.errors import UndeterminedError
 
 #: A stock PATH plus the folders where Debian keeps daemons' programs.
+_MAX_OUTPUT = 16 * 1024 * 1024
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -44,6 +48,43 @@ class Completed:
         return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
+@contextmanager
+def _memory_file(contents: bytes = b"") -> Iterator[int]:
+    descriptor = os.memfd_create("letterlock", os.MFD_CLOEXEC)
+    try:
+        os.write(descriptor, contents)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _contents(descriptor: int) -> bytes:
+    size = os.fstat(descriptor).st_size
+    return os.pread(descriptor, min(size, _MAX_OUTPUT), 0)
+
+
+def _wait(process: subprocess.Popen[bytes], timeout: float) -> int | None:
+    """The exit code; None where it had to be killed. Sleeps on the process itself (pidfd_open(2)):
+    Popen.wait with a timeout polls with growing pauses, a third of the time of a dry run."""
+    try:
+        descriptor = os.pidfd_open(process.pid)
+        try:
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            ended = bool(poll.poll(timeout * 1000))
+        finally:
+            os.close(descriptor)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    if not ended:
+        process.kill()
+    status = process.wait()
+    return status if ended else None
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """Where a server's files and programs are.
@@ -71,25 +112,23 @@ class Tools:
 
         Raises UndeterminedError when it is not there or does not end within `timeout` seconds."""
         environment = {"PATH": _PATH, "LC_ALL": "C", "HOME": os.environ.get("HOME", "/root")}
-        with _memory_file("stdout") as stdout, _memory_file("stderr") as stderr:
+        # Files, not pipes: a daemon that the program leaves behind may keep its standard error.
+        with _memory_file(stdin or b"") as given, _memory_file() as out, _memory_file() as err:
             try:
-                done = subprocess.run(
+                process = subprocess.Popen(
                     [*self.prefix, *argv],
-                    input=stdin if stdin is not None else b"",
-                    stdout=stdout,
-                    stderr=stderr,
-                    timeout=timeout,
+                    stdin=given,
+                    stdout=out,
+                    stderr=err,
                     env=environment,
-                    check=False,
                     cwd="/",
                 )
-            except subprocess.TimeoutExpired:
-                raise UndeterminedError(f"{argv[0]} did not end within {timeout:g} s") from None
             except OSError as error:
                 raise UndeterminedError(f"{argv[0]} cannot be run: {error.strerror}") from error
-            stdout.seek(0)
-            stderr.seek(0)
-            return Completed(tuple(argv), done.returncode, stdout.read(), stderr.read())
+            status = _wait(process, timeout)
+            if status is None:
+                raise UndeterminedError(f"{argv[0]} did not end within {timeout:g} s")
+            return Completed(tuple(argv), status, _contents(out), _contents(err))
 
     def has(self, program: str) -> bool:
         """Whether a program of that name is on that system's PATH."""
