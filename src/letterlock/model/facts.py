@@ -56,6 +56,8 @@ class EndpointFacts:
     closed: bool = False
     #: What the server sent in the clear between its answer to STARTTLS and our ClientHello.
     after_starttls: bytes = b""
+    #: True when we came from the very address that we went to: some servers count that as secure.
+    from_same_address: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,12 @@ class Channel:
         return cls(reader, writer, allowance)
 
     @property
+    def from_same_address(self) -> bool:
+        """Whether our end of the connection has the server's address."""
+        ours, theirs = (self._writer.get_extra_info(end) for end in ("sockname", "peername"))
+        return bool(ours and theirs and ours[0] == theirs[0])
+
+    @property
     def silent(self) -> bool:
         """Whether not one byte has come."""
         return self._left == self._allowance

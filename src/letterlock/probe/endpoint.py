@@ -68,6 +68,7 @@ async def probe_endpoint(
         capabilities_inside=visit.inside,
         closed=visit.closed,
         after_starttls=visit.dialogue.trailing,
+        from_same_address=visit.from_same_address,
     )
 
 
@@ -106,6 +107,7 @@ class _Visit:
         self.seconds = 0.0
         self.inside: tuple[str, ...] | Unknown = _NOT_REACHED
         self.closed = False
+        self.from_same_address = False
 
     async def run(self) -> None:
         try:
@@ -115,6 +117,7 @@ class _Visit:
             self.closed = obstacle.unknown.cause is Cause.CONNECTION_REFUSED
             self._not_begun(obstacle.unknown)
             return
+        self.from_same_address = channel.from_same_address
         try:
             await self._speak(channel)
         finally:

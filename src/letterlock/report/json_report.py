@@ -73,6 +73,7 @@ def _endpoint_facts(each: EndpointFacts, facts: TargetFacts, pem: bool) -> _Json
         "tls": service.tls.value,
         "role": service.role.value,
         "closed": each.closed,
+        "from_same_address": each.from_same_address,
         "greeting": _greeting(each.greeting),
         "handshake": _handshake(each.handshake, facts, pem),
         "capabilities_inside": _known(each.capabilities_inside),

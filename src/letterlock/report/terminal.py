@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -16,7 +15,14 @@ from letterlock.model.certificate import Certificate
 from letterlock.model.facts import EndpointFacts, Greeting, Handshake, TargetFacts
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.unknown import Cause, Unknown
-from letterlock.report.text import Group, grouped, places, remaining, suite_in_short
+from letterlock.report.text import (
+    Group,
+    Sighting,
+    grouped,
+    places,
+    remaining,
+    suite_in_short,
+)
 
 #: Of the sixteen colours that every terminal has, those legible on light and dark.
 STYLES = {
@@ -28,26 +34,39 @@ STYLES = {
 }
 #: From this width on suites are written in full, the group and open logins have columns.
 WIDE = 110
-_INDENT = 10
+_MARGIN = 8
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def show(console: Console, facts: TargetFacts, findings: Sequence[Finding]) -> None:
     """Print everything about one target."""
+    if console.is_terminal:
+        _print(console, facts, findings)
+        return
+    with console.capture() as captured:
+        _print(console, facts, findings)
+    lines = (line.rstrip() for line in captured.get().splitlines())
+    console.file.write("".join(f"{line}\n" for line in lines))
+
+
+def _print(console: Console, facts: TargetFacts, findings: Sequence[Finding]) -> None:
     served = _Served(facts)
+    addresses = _addresses(facts)
     console.print(_headline(facts))
-    for address in _addresses(facts):
-        console.print()
+    for address in addresses:
         console.print(_address(facts, address, served, console.width))
-    for chain in served:
         console.print()
+    for chain in served:
         console.print(_chain(chain, served, facts))
-    console.print()
-    for group in grouped(findings):
-        console.print(_finding(group, len(_addresses(facts))))
-        if group.finding.severity is not Severity.INFO:
+        console.print()
+    groups = grouped(findings)
+    for group in groups:
+        console.print(_finding(group, len(addresses)))
+        if group.worst.severity is not Severity.INFO:
             console.print()
-    console.print(_summary(facts, findings))
+    if groups and groups[-1].worst.severity is Severity.INFO:
+        console.print()
+    console.print(_summary(facts, groups))
 
 
 class _Served:
@@ -89,16 +108,17 @@ def _address(facts: TargetFacts, address: str, served: _Served, width: int) -> T
     rows = [each for each in facts.endpoints if each.endpoint.address == address]
     reasons = {_why_not_connected(each) for each in rows}
     if len(rows) > 1 and len(reasons) == 1 and (reason := reasons.pop()):
-        return Text.assemble((address, "bold"), f"  nothing on any of {len(rows)} ports: {reason}")
+        where = "" if address == facts.target else f"{address}  "
+        return Text.assemble((where, "bold"), f"nothing on any of {len(rows)} ports: {reason}")
     wide = width >= WIDE
     logins = wide or any(_open_logins(each) for each in rows)
     table = Table(
-        title=Text(address, style="bold"),
+        title=None if address == facts.target else Text(address, style="bold"),
         title_justify="left",
         box=SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
-        padding=(0, 2, 0, 0),
+        padding=(0, 1, 0, 0),
         header_style="dim",
     )
     table.add_column("port", justify="right", no_wrap=True)
@@ -135,7 +155,7 @@ def _tls(each: EndpointFacts) -> Text:
     if isinstance(each.handshake, Handshake):
         if isinstance(each.greeting, Unknown):
             return Text("misplaced", style="red")
-        return Text("from start" if each.greeting is None else "STARTTLS", style="green")
+        return Text("implicit" if each.greeting is None else "STARTTLS", style="green")
     if each.handshake is None:
         return Text("none", style="red")
     word, style = _WORDS.get(each.handshake.cause, ("unknown", "yellow"))
@@ -178,7 +198,8 @@ def _logins(each: EndpointFacts) -> Text:
     if not isinstance(each.greeting, Greeting):
         return Text("")
     logins = _open_logins(each)
-    return Text(", ".join(logins), style="red") if logins else Text("no")
+    style = "yellow" if each.from_same_address else "red"
+    return Text(", ".join(logins), style=style) if logins else Text("no")
 
 
 def _chain(places_: list[EndpointFacts], served: _Served, facts: TargetFacts) -> Table:
@@ -221,34 +242,49 @@ def _path(handshake: Handshake) -> Text:
     return text.append("  (trusted)", style="green")
 
 
-def _finding(group: Group, addresses: int) -> Padding | Table:
-    finding = group.finding
-    style = STYLES[finding.severity]
-    where = places(group.endpoints, addresses)
+def _finding(group: Group, addresses: int) -> Table:
+    """Severity and marks on the left, the words on the right."""
+    worst = group.worst
     grid = Table.grid(padding=(0, 1, 0, 0))
-    grid.add_column(width=_INDENT - 2, no_wrap=True)
+    grid.add_column(width=_MARGIN, no_wrap=True)
     grid.add_column(overflow="fold")
-    if finding.severity is Severity.INFO:
-        line = Text(f"{finding.title}: {where} ({finding.evidence})", style=style)
-        grid.add_row(Text("info", style=style), line)
+    severity = Text(worst.severity.value, style=STYLES[worst.severity])
+    if worst.severity is Severity.INFO:
+        for sighting in group.sightings:
+            where = _where(sighting, worst.severity, addresses)
+            line = f"{worst.title}: {where} ({sighting.evidence})"
+            grid.add_row(severity, Text(line, style="dim"))
         return grid
-    title = Text.assemble((finding.title, "bold"), (f"  {finding.id}", "dim"))
-    grid.add_row(Text(finding.severity.value, style=style), title)
-    grid.add_row("", f"{where}: {finding.evidence}")
-    grid.add_row("", Text(f"→ {finding.remedy}"))
-    grid.add_row("", Text(finding.source, style="dim"))
+    grid.add_row(severity, Text.assemble((worst.title, "bold"), (f"  {worst.id}", "dim")))
+    for sighting in group.sightings:
+        where = _where(sighting, worst.severity, addresses)
+        grid.add_row("", where.append(f": {sighting.evidence}"))
+    for remedy in group.remedies:
+        grid.add_row(Text("→", justify="right"), remedy)
+    grid.add_row("", Text(worst.source, style="dim"))
     return grid
 
 
-def _summary(facts: TargetFacts, findings: Sequence[Finding]) -> Text:
+def _where(sighting: Sighting, worst: Severity, addresses: int) -> Text:
+    """The places, with the severity of those where it is milder than elsewhere."""
+    text = Text()
+    for severity, endpoints in sighting.endpoints:
+        text.append(", " if text else "")
+        text.append(places(endpoints, addresses))
+        if severity is not worst:
+            text.append(" (").append(severity.value, style=STYLES[severity]).append(")")
+    return text
+
+
+def _summary(facts: TargetFacts, groups: Sequence[Group]) -> Text:
     """How many of each, and what it cost."""
-    counts = Counter(finding.severity for finding in findings)
+    counts = Counter(group.worst.severity for group in groups)
     worst_first = [severity for severity in reversed(Severity) if severity is not Severity.INFO]
     parts = [f"{counts[severity]} {severity}" for severity in worst_first if counts[severity]]
     secured = sum(isinstance(each.handshake, Handshake) for each in facts.endpoints)
     text = Text()
     if parts:
-        text.append(f"Findings: {', '.join(parts)}.")
+        text.append(f"Found: {', '.join(parts)}.", style="bold")
     elif secured:
         text.append("Nothing to complain about.", style="green")
     else:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from letterlock.model.finding import Finding
+from letterlock.model.finding import Finding, Severity
 from letterlock.model.service import Endpoint
 
 
@@ -38,22 +38,43 @@ def suite_in_short(iana: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """The same finding with the same evidence, at all of its endpoints."""
+class Sighting:
+    """The same evidence at all of its endpoints, by severity, worst first."""
 
-    finding: Finding
-    endpoints: tuple[Endpoint, ...]
+    evidence: str
+    endpoints: tuple[tuple[Severity, tuple[Endpoint, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """All findings of one id. `worst` is the severest of them."""
+
+    worst: Finding
+    sightings: tuple[Sighting, ...]
+    remedies: tuple[str, ...]
 
 
 def grouped(findings: Iterable[Finding]) -> tuple[Group, ...]:
-    """Findings that differ in nothing but their endpoint put together, in the order given."""
-    groups: dict[tuple[str, str, str, str], list[Finding]] = {}
+    """One group per id, in the order in which `findings` has the ids."""
+    by_id: dict[str, list[Finding]] = {}
     for finding in findings:
-        key = (finding.id, finding.severity, finding.evidence, finding.remedy)
-        groups.setdefault(key, []).append(finding)
-    return tuple(
-        Group(same[0], tuple(each.endpoint for each in same if each.endpoint is not None))
-        for same in groups.values()
+        by_id.setdefault(finding.id, []).append(finding)
+    return tuple(_group(same) for same in by_id.values())
+
+
+def _group(same: list[Finding]) -> Group:
+    seen: dict[str, dict[Severity, list[Endpoint]]] = {}
+    for finding in sorted(same, key=lambda finding: -finding.severity.rank):
+        endpoints = seen.setdefault(finding.evidence, {}).setdefault(finding.severity, [])
+        if finding.endpoint is not None:
+            endpoints.append(finding.endpoint)
+    return Group(
+        worst=max(same, key=lambda finding: finding.severity.rank),
+        sightings=tuple(
+            Sighting(evidence, tuple((each, tuple(at)) for each, at in by_severity.items()))
+            for evidence, by_severity in seen.items()
+        ),
+        remedies=tuple(dict.fromkeys(finding.remedy for finding in same)),
     )
 
 
