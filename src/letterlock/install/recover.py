@@ -123,7 +123,9 @@ def _reason(run: Run) -> str:
 
 def finish(state: StateFolder, begun: Begun, journal: Journal) -> tuple[str, ...]:
     """Remove what a committed run left beside the files; what had to stay. Raises OSError."""
-    notes = [steps.clear(state.root, step) for step in reversed(begun.steps)]
+    for step in begun.steps:
+        steps.clear(state.root, step)
+    notes = [steps.remove_folder(state.root, step) for step in begun.steps]
     disk.sync_folders(steps.folders(state.root, begun.steps))
     journal.append(Finished())
     return tuple(note for note in notes if note)

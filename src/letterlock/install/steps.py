@@ -172,17 +172,17 @@ def _undo_change(at: Places, step: Step) -> None:
     at.backup.rename(at.target)
 
 
-def clear(root: Path, step: Step) -> str | None:
-    """Remove what a committed step left beside its file, or the folder it was to remove; the
-    reason where that folder has to stay. Raises OSError."""
-    if step.kind == "folder":
-        return _remove_folder(root, step) if step.act == "remove" else None
-    if step.act in ("replace", "remove"):
+def clear(root: Path, step: Step) -> None:
+    """Remove what a committed step left beside its file. Raises OSError."""
+    if step.kind != "folder" and step.act in ("replace", "remove"):
         disk.remove(Places.of(root, step).backup)
-    return None
 
 
-def _remove_folder(root: Path, step: Step) -> str | None:
+def remove_folder(root: Path, step: Step) -> str | None:
+    """Remove the folder that a committed step was to remove, once every step is cleared away; the
+    reason where it has to stay. Raises OSError."""
+    if step.kind != "folder" or step.act != "remove":
+        return None
     try:
         outside(root, step.target).rmdir()
     except FileNotFoundError:

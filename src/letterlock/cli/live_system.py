@@ -1,0 +1,71 @@
+"""The system that a writing verb works on: its servers, letterlock's own folder, the observer."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from letterlock.model.errors import InputError
+
+if TYPE_CHECKING:
+    from letterlock.install.verify import Observe
+    from letterlock.model.facts import EndpointFacts
+    from letterlock.model.service import Endpoint
+    from letterlock.servers.interface import MailServer
+
+Root = Annotated[
+    Path,
+    typer.Option("--root", metavar="DIR", help="The system below DIR instead of this one.",
+                 show_default=False),
+]  # fmt: skip
+Wait = Annotated[
+    float,
+    typer.Option(metavar="SECONDS", min=0, help="Wait this long for another run to end."),
+]
+JsonFile = Annotated[
+    str | None,
+    typer.Option("--json", metavar="FILE", help="Write the result as JSON; - for stdout."),
+]
+
+
+def servers_below(root: Path) -> tuple[MailServer, ...]:
+    """The mail servers found; none is no fault here, since files can be brought back without."""
+    from letterlock.servers.find import find_servers
+    from letterlock.servers.tools import Tools
+
+    try:
+        return find_servers(Tools.for_root(root))
+    except InputError:
+        return ()
+
+
+def observer(root: Path) -> Observe:
+    """Full handshakes, judged by the system's own trust store."""
+
+    def observe_with_system_trust(
+        endpoints: Sequence[Endpoint], name: str
+    ) -> tuple[EndpointFacts, ...]:
+        from letterlock.certs.trust import TrustStore
+        from letterlock.probe.observe import observe
+
+        return observe(endpoints, name, TrustStore.system(root)) if endpoints else ()
+
+    return observe_with_system_trust
+
+
+def write_json(file: str, document: object) -> None:
+    """Write a document where `--json FILE` says. Raises InputError."""
+    import msgspec
+
+    text = msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+    if file == "-":
+        sys.stdout.write(text.decode())
+        return
+    try:
+        Path(file).write_bytes(text)
+    except OSError as error:
+        raise InputError(f"--json {file}: cannot be written: {error.strerror}") from error
