@@ -9,19 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from letterlock.model.errors import UndeterminedError
 
-#: A stock PATH plus the folders where Debian keeps daemons' programs.
+#: Of what a program prints, this many bytes are read.
 _MAX_OUTPUT = 16 * 1024 * 1024
+#: A stock PATH plus the folders where Debian keeps daemons' programs.
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-
-def _memory_file(name: str) -> IO[bytes]:
-    """Not a pipe: a daemon such as Dovecot's master keeps its standard error open, and the pipe's
-    end would never come."""
-    return os.fdopen(os.memfd_create(name, os.MFD_CLOEXEC), "w+b", buffering=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +106,8 @@ class Tools:
 
         Raises UndeterminedError when it is not there or does not end within `timeout` seconds."""
         environment = {"PATH": _PATH, "LC_ALL": "C", "HOME": os.environ.get("HOME", "/root")}
-        # Files, not pipes: a daemon that the program leaves behind may keep its standard error.
+        # Files, not pipes: a daemon such as Dovecot's master keeps its standard error open, and
+        # the pipe's end would never come.
         with _memory_file(stdin or b"") as given, _memory_file() as out, _memory_file() as err:
             try:
                 process = subprocess.Popen(
