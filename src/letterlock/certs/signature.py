@@ -12,17 +12,32 @@ from letterlock.certs.errors import CertificateError
 from letterlock.certs.x509 import extensions, load, name_key
 from letterlock.model.certificate import Certificate
 
+#: What odd certificates make cryptography raise where it is asked for their parts.
+_UNREADABLE = (CertificateError, ValueError, TypeError, UnsupportedAlgorithm, OverflowError)
 
-@lru_cache(maxsize=1024)
+
 def issued(subject: bytes, issuer: bytes) -> bool:
     """Whether the second DER certificate issued the first: the names meet, the key identifiers do
     not contradict (RFC 5280 section 4.2.1.1), and the signature verifies."""
+    return fits(subject, issuer) and signed(subject, issuer)
+
+
+def fits(subject: bytes, issuer: bytes) -> bool:
+    """Whether the second certificate says it could have issued the first: all but the
+    signature, at little cost."""
     try:
-        child, parent = load(subject), load(issuer)
-        if name_key(child.issuer) != name_key(parent.subject):
-            return False
-        return not _identifiers_differ(subject, issuer) and _verifies(child, parent)
-    except (CertificateError, ValueError, TypeError, UnsupportedAlgorithm, OverflowError):
+        names_meet = name_key(load(subject).issuer) == name_key(load(issuer).subject)
+    except _UNREADABLE:
+        return False
+    return names_meet and not _identifiers_differ(subject, issuer)
+
+
+@lru_cache(maxsize=1024)
+def signed(subject: bytes, issuer: bytes) -> bool:
+    """Whether the second certificate's key made the first one's signature."""
+    try:
+        return _verifies(load(subject), load(issuer))
+    except _UNREADABLE:
         return False
 
 

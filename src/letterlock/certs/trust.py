@@ -87,10 +87,12 @@ class TrustStore:
         index: dict[NameKey, list[bytes]] = {}
         for content in (*self._given, *self._from_system()):
             try:
-                subject = name_key(load(content).subject)
+                root = load(content)
+                subject = name_key(root.subject)
+                if name_key(root.issuer) == subject:
+                    index.setdefault(subject, []).append(content)
             except (CertificateError, ValueError):
                 continue
-            index.setdefault(subject, []).append(content)
         return index
 
     def _from_system(self) -> Iterable[bytes]:
