@@ -141,21 +141,25 @@ class DovecotTree:
             for path in self._files[visit.path].block_paths()
         )
 
-    def get(self, name: str, defaults: Mapping[str, str] | None = None) -> str | None:
-        """The value that holds outside all blocks: the last one, with the settings that it refers
-        to (`$name` up to 2.3, `$SET:name` since 2.4) as they stand at that point, from `defaults`
-        where they are set nowhere, else left as they are. None where nothing sets it."""
-        values = dict(defaults or {})
-        found: str | None = None
+    def get(
+        self, name: str, defaults: Mapping[str, str] | None = None, block: BlockPath = ()
+    ) -> str | None:
+        """The value that holds outside all blocks, or in `block`: the last one there, with the
+        settings that it refers to (`$name` up to 2.3, `$SET:name` since 2.4) as they stand at that
+        point in that block or around it, from `defaults` where they are set nowhere, else left as
+        they are. None where nothing sets it there, whatever holds around it."""
+        values: dict[tuple[BlockPath, str], str] = {
+            ((), each): value for each, value in (defaults or {}).items()
+        }
         prefix = "$SET:" if self._is_2_4() else "$"
+        wanted = key(name, block)
+        found: str | None = None
         for each in self.settings():
-            if each.block_path:
-                continue
             value = each.value
             if each.kind is ValueKind.VARIABLE:
-                value = _expanded(value, prefix, values)
-            values[each.name] = value
-            if each.name == name:
+                value = _expanded(value, prefix, each.block_path, values)
+            values[each.block_path, each.name] = value
+            if key(each.name, each.block_path) == wanted:
                 found = value
         return found
 
@@ -241,11 +245,18 @@ class DovecotTree:
         return named[-1] if named else top[0]
 
 
-def _expanded(value: str, prefix: str, values: Mapping[str, str]) -> str:
-    """Words that are `$name` replaced; runs of blanks become one, as Dovecot does."""
-    words = value.split(" ")
-    return " ".join(
-        values.get(word.removeprefix(prefix), word) if word.startswith(prefix) else word
-        for at, word in enumerate(words)
-        if word or at in (0, len(words) - 1)
-    )
+def _expanded(
+    value: str, prefix: str, block: BlockPath, values: Mapping[tuple[BlockPath, str], str]
+) -> str:
+    """Words that are `$name` replaced by what holds in the block or, from the inside outwards,
+    around it; runs of blanks become one, as Dovecot does."""
+    result = []
+    for at, word in enumerate(words := value.split(" ")):
+        if word.startswith(prefix):
+            name = word.removeprefix(prefix)
+            around = (block[:depth] for depth in range(len(block), -1, -1))
+            word = next((values[path, name] for path in around if (path, name) in values), word)
+        elif not word and 0 < at < len(words) - 1:
+            continue
+        result.append(word)
+    return " ".join(result)

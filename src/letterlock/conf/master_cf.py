@@ -139,7 +139,7 @@ class MasterCf:
         if present and present[-1].value == value:
             return self
         where = Location(self.path, entry.logical.first + 1)
-        check_value(value, where)
+        _check(value, where)
         if present:
             lines = master_edit.change(self._lines, entry, present[-1], value)
         else:
@@ -204,7 +204,7 @@ class MasterCf:
         columns = (name, type, private, unprivileged, chroot, wakeup, maxproc, command)
         header = (*columns, *arguments)
         for text in (*header, *(value for _, value in overrides)):
-            check_value(text, where)
+            _check(text, where)
         settings = [master_edit.Setting(each, value) for each, value in overrides]
         lines = master_edit.add_service(
             self._lines, self._logical, self._entries, header, settings, after
@@ -214,6 +214,16 @@ class MasterCf:
         if added is None or tuple((o.name, o.value) for o in added.overrides) != tuple(overrides):
             raise ConfError(f"the service {name}/{type} cannot be written", where=where)
         return edited
+
+
+def _check(value: str, where: Location) -> None:
+    check_value(value, where)
+    if not master_edit.balanced(value):
+        raise ConfError(
+            f"unbalanced braces cannot be written in master.cf: {value}",
+            where=where,
+            remedy="set it in main.cf",
+        )
 
 
 def _service(entry: Entry) -> MasterService:

@@ -40,6 +40,16 @@ def _has_separating_blank(value: str) -> bool:
     return False
 
 
+def balanced(value: str) -> bool:
+    """Whether every brace has its partner: one that has none would swallow what follows."""
+    depth = 0
+    for char in value:
+        depth += (char == "{") - (char == "}")
+        if depth < 0:
+            return False
+    return depth == 0
+
+
 def change(lines: Lines, entry: Entry, option: Option, value: str) -> Lines:
     """`lines` with another value in a `-o` option, the rest of it as it is."""
     braced = option.braced(entry.logical.text)

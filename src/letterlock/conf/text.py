@@ -48,8 +48,8 @@ def indentation(line: str) -> str:
 
 
 def _usual_ending(lines: Lines) -> str:
-    crlf = sum(line.endswith("\r\n") for line in lines)
-    return "\r\n" if crlf * 2 > len(lines) else "\n"
+    endings = [ending(line) for line in lines]
+    return "\r\n" if endings.count("\r\n") > endings.count("\n") else "\n"
 
 
 def insert(lines: Lines, index: int, bodies: Sequence[str]) -> Lines:
