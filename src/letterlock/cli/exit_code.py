@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from letterlock.model.errors import InputError, LetterlockError, RefusedError, UndeterminedError
+
 
 class ExitCode(IntEnum):
     """What the shell is told."""
@@ -14,3 +16,15 @@ class ExitCode(IntEnum):
     UNDETERMINED = 3
     REFUSED = 4
     INTERRUPTED = 130
+
+    @classmethod
+    def of(cls, error: LetterlockError) -> ExitCode:
+        """The code that an error ends the program with."""
+        match error:
+            case InputError():
+                return cls.USAGE
+            case UndeterminedError():
+                return cls.UNDETERMINED
+            case RefusedError():
+                return cls.REFUSED
+        raise AssertionError(f"no exit code for {type(error).__name__}")

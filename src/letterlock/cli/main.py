@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from letterlock import __version__
 from letterlock.cli.exit_code import ExitCode
-from letterlock.model.errors import InputError, LetterlockError, RefusedError, UndeterminedError
+from letterlock.model.errors import LetterlockError
 
 #: Verb → its line in `--help`. Its module, `letterlock.cli.VERB`, is imported only when the verb
 #: is used, so that `--help` and shell completion start at once. The types are typer's own copy of
@@ -83,24 +83,13 @@ def letterlock(
     """TLS for Postfix and Dovecot: installed, hardened, proven on the wire."""
 
 
-def _exit_code(error: LetterlockError) -> ExitCode:
-    match error:
-        case InputError():
-            return ExitCode.USAGE
-        case UndeterminedError():
-            return ExitCode.UNDETERMINED
-        case RefusedError():
-            return ExitCode.REFUSED
-    raise AssertionError(f"no exit code for {type(error).__name__}")
-
-
 def run() -> None:
     """The entry point of the command `letterlock`."""
     try:
         app()
     except LetterlockError as error:
         typer.echo(f"letterlock: {error}", err=True)
-        sys.exit(_exit_code(error))
+        sys.exit(ExitCode.of(error))
     except KeyboardInterrupt:
         typer.echo("letterlock: interrupted", err=True)
         sys.exit(ExitCode.INTERRUPTED)

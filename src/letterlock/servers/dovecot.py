@@ -133,6 +133,9 @@ class Dovecot:
             said = "; ".join(done.complaints[-3:]) or f"exit code {done.status}"
             raise RefusedError(f"`{' '.join(done.argv)}` failed: {said}")
 
+    def commands(self) -> tuple[str, ...]:
+        return ("doveconf -n", "doveadm reload")
+
     def endpoints(self) -> tuple[Endpoint, ...]:
         return self.read().endpoints()
 

@@ -38,6 +38,9 @@ class MailServer(Protocol):
         """Make the running server use its present configuration *and* certificates, with no
         process left that serves old ones to new connections. Raises RefusedError."""
 
+    def commands(self) -> tuple[str, ...]:
+        """The commands of its own that `validate` and `reload` run, as a person would type them."""
+
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Where the present configuration listens for mail clients, loopback standing for a
         wildcard address."""

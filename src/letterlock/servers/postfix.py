@@ -123,6 +123,9 @@ class Postfix:
             said = "; ".join(done.complaints[-3:]) or f"exit code {done.status}"
             raise RefusedError(f"`{' '.join(done.argv)}` failed: {said}")
 
+    def commands(self) -> tuple[str, ...]:
+        return ("postconf -M", "postfix check", "postfix reload")
+
     def endpoints(self) -> tuple[Endpoint, ...]:
         return self.read().endpoints()
 

@@ -1,0 +1,209 @@
+"""`letterlock secure`: plan, show, rehearse, apply, verify; keep or roll back."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from letterlock.cli.certificate_options import (
+    AllowSelfSigned,
+    CaFile,
+    CertFile,
+    CertificateOptions,
+    ChainFiles,
+    FetchMissing,
+    KeyFile,
+    PasswordEnv,
+    PasswordFile,
+    WithRoot,
+    read_bundle,
+    trust_store,
+)
+from letterlock.cli.live_system import JsonFile, Root, Wait
+from letterlock.cli.secure_options import CertLayout, RunOptions, SaslServer, SecureOptions
+from letterlock.model.errors import InputError
+
+if TYPE_CHECKING:
+    from letterlock.cli.secure_plan import Prepared
+
+_EPILOG = """Examples:
+
+\b
+  letterlock secure mail.example.com --cert mail.crt --chain ca-bundle.crt --key mail.key --dry-run
+  letterlock secure mail.example.com --cert mail.crt --chain ca-bundle.crt --key mail.key
+  letterlock secure mail.example.com --cert mail.p12 --password-file p12.txt --yes --json -
+  letterlock secure mail.example.com --cert full.pem --key mail.key --sasl dovecot --require-tls
+
+Exit codes: 0 done, or nothing to do; 2 usage or input error; 3 could not determine; 4 refused or
+rolled back: the system is as it was.
+"""
+
+app = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
+
+
+@app.command(epilog=_EPILOG, no_args_is_help=True)
+def secure(
+    host: Annotated[
+        str,
+        typer.Argument(metavar="HOST", help="The name that mail clients use for this server."),
+    ],
+    cert: CertFile,
+    key: KeyFile = None,
+    chain: ChainFiles = None,
+    password_file: PasswordFile = None,
+    password_env: PasswordEnv = None,
+    ca_file: CaFile = None,
+    allow_self_signed: AllowSelfSigned = False,
+    with_root: WithRoot = False,
+    fetch_missing: FetchMissing = False,
+    profile: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|FILE", help="modern, intermediate, old, or a TOML file of one's own."
+        ),
+    ] = "intermediate",
+    cert_layout: Annotated[
+        CertLayout,
+        typer.Option(help="Certificate and key in files of their own, or one file with both."),
+    ] = CertLayout.SEPARATE,
+    cert_dir: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Put certificates here, not in /etc/ssl/letterlock."),
+    ] = None,
+    key_dir: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Put keys here, with --cert-dir.")
+    ] = None,
+    require_tls: Annotated[
+        bool,
+        typer.Option(
+            "--require-tls", help="Users' ports refuse to work without TLS (port 25 does not)."
+        ),
+    ] = False,
+    min_protocol: Annotated[
+        str | None,
+        typer.Option(metavar="VERSION", help="On users' ports at least this: TLSv1.2, TLSv1.3."),
+    ] = None,
+    exclude_ciphers: Annotated[
+        str | None,
+        typer.Option(metavar="LIST", help="On users' ports none of these, in OpenSSL's words."),
+    ] = None,
+    server_preference: Annotated[
+        bool, typer.Option("--server-preference", help="The server's cipher order decides.")
+    ] = False,
+    wrapper_port: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="PORT",
+            min=1,
+            max=65535,
+            help="Submission with TLS from the first byte on this port too; may be repeated.",
+        ),
+    ] = None,
+    dh_size: Annotated[
+        int | None,
+        typer.Option(metavar="BITS", help="Diffie-Hellman parameters of this size (RFC 7919)."),
+    ] = None,
+    sasl: Annotated[
+        SaslServer | None, typer.Option(help="Let Dovecot answer AUTH for Postfix.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Show the plan; change nothing.")
+    ] = False,
+    rehearse: Annotated[
+        bool, typer.Option("--rehearse/--no-rehearse", help="Try it in private namespaces first.")
+    ] = True,
+    start: Annotated[
+        bool, typer.Option("--start", help="Start a server that is stopped, and verify it.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    wait: Wait = 0,
+    json_file: JsonFile = None,
+    root: Root = Path("/"),
+) -> None:
+    """Put a certificate on this mail server, harden it, prove it works.
+
+    Reads certificate, chain and key as a CA delivers them; plans what Postfix and Dovecot need in
+    the words of their versions; shows the difference and asks; rehearses on private copies;
+    applies all of it or nothing; and looks at every port with a full TLS handshake. If any port
+    is not as it should be, everything is rolled back.
+    """
+    options = SecureOptions(
+        host=host,
+        profile=profile,
+        root=_existing(root),
+        cert_layout=cert_layout,
+        cert_dir=cert_dir,
+        key_dir=key_dir,
+        require_tls=require_tls,
+        minimum_protocol=min_protocol,
+        exclude_ciphers=tuple((exclude_ciphers or "").replace(":", " ").replace(",", " ").split()),
+        server_preference=server_preference,
+        wrapper_ports=tuple(wrapper_port or ()),
+        dh_size=dh_size,
+        sasl=sasl,
+    )
+    certificate = CertificateOptions(
+        cert=cert,
+        key=key,
+        chain=tuple(chain or ()),
+        password_file=password_file,
+        password_env=password_env,
+        ca_file=ca_file,
+        allow_self_signed=allow_self_signed,
+        with_root=with_root,
+        fetch_missing=fetch_missing,
+    )
+    run = RunOptions(
+        dry_run=dry_run, rehearse=rehearse, start=start, yes=yes, wait=wait, json_file=json_file
+    )
+    _demand_root(run)
+    prepared = _prepare(options, certificate)
+    _carry_out(prepared, options, run)
+
+
+def _existing(root: Path) -> Path:
+    if not root.is_dir():
+        raise InputError(f"--root {root} is not a folder")
+    return root.resolve()
+
+
+def _demand_root(run: RunOptions) -> None:
+    if os.geteuid() != 0 and not run.dry_run:
+        raise InputError(
+            "secure changes the mail server's configuration, which needs root",
+            remedy="run it as root, or add --dry-run to see the plan",
+        )
+
+
+def _prepare(options: SecureOptions, certificate: CertificateOptions) -> Prepared:
+    from letterlock.cli.secure_plan import prepare
+
+    bundle = read_bundle(certificate, options.host)
+    return prepare(options, bundle, trust_store(certificate.ca_file))
+
+
+def _carry_out(prepared: Prepared, options: SecureOptions, run: RunOptions) -> None:
+    from letterlock.cli.secure_plan import refuse_taken_ports
+    from letterlock.cli.secure_run import SecureRun
+
+    work = SecureRun(prepared, options, run)
+    if options.root == Path("/"):
+        refuse_taken_ports(prepared, run.start)
+    if run.dry_run:
+        work.show_plan()
+        return
+    if prepared.plan.changes and not run.yes:
+        work.show_plan()
+        _ask()
+    work.execute()
+
+
+def _ask() -> None:
+    if not sys.stdin.isatty():
+        raise InputError("this changes the system and there is nobody to ask", remedy="add --yes")
+    if not typer.confirm("Apply this?", err=True):
+        raise InputError("nothing was changed, as you said")

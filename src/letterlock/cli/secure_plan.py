@@ -1,0 +1,155 @@
+"""From the options of `secure` to its plan: read everything, change nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from letterlock.certs.bundle import Bundle
+from letterlock.certs.names import ascii_name
+from letterlock.certs.store import STORE, Layout, plan_store
+from letterlock.certs.trust import TrustStore
+from letterlock.cli.secure_options import SecureOptions
+from letterlock.install.intent import Intent, Surroundings
+from letterlock.install.plan import Configurations, plan_secure
+from letterlock.model.errors import InputError, RefusedError
+from letterlock.model.plan import Change, DirectoryChange, FileChange, Plan, Reason
+from letterlock.profiles.profile import PROTOCOL_VERSIONS, load
+from letterlock.servers.dovecot import Dovecot
+from letterlock.servers.dovecot_configuration import DovecotConfiguration
+from letterlock.servers.find import find_servers
+from letterlock.servers.postfix import Postfix
+from letterlock.servers.postfix_configuration import PostfixConfiguration
+from letterlock.servers.sasl import sasl_state
+from letterlock.servers.sockets import holder
+from letterlock.servers.strength import cipher_suites, openssl_knows_group
+from letterlock.servers.tools import Tools
+
+#: The groups of RFC 7919 that OpenSSL can write as parameters.
+DH_SIZES = (2048, 3072, 4096, 6144, 8192)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan, the servers it is for, and what is believed on the wire afterwards."""
+
+    plan: Plan
+    bundle: Bundle
+    servers: tuple[Postfix | Dovecot, ...]
+    trust: TrustStore
+
+
+def prepare(options: SecureOptions, bundle: Bundle, trust: TrustStore) -> Prepared:
+    """Read both servers' configuration and plan.
+
+    Raises InputError and RefusedError; nothing is changed either way."""
+    tools = Tools.for_root(options.root)
+    servers = find_servers(tools)
+    postfix = next((server for server in servers if isinstance(server, Postfix)), None)
+    dovecot = next((server for server in servers if isinstance(server, Dovecot)), None)
+    configurations = Configurations(
+        postfix.read() if postfix else None, dovecot.read() if dovecot else None
+    )
+    stored = plan_store(
+        options.host,
+        bundle,
+        Layout(options.cert_layout),
+        datetime.now(UTC),
+        options.root,
+        certificate_folder=options.cert_dir,
+        key_folder=options.key_dir,
+    )
+    intent = Intent(
+        host=ascii_name(options.host),
+        stored=stored,
+        leaf_sha256=bundle.leaf.sha256,
+        profile=load(options.profile),
+        require_tls=options.require_tls,
+        minimum_protocol=_known_protocol(options.minimum_protocol),
+        exclude_ciphers=options.exclude_ciphers,
+        server_preference=options.server_preference,
+        wrapper_ports=options.wrapper_ports,
+        dh_file=_dh_file(options.dh_size),
+        sasl="dovecot" if options.sasl else None,
+    )
+    surroundings = _surroundings(tools, intent.host, postfix, configurations)
+    further = _dh_changes(tools, options.dh_size, stored.changes)
+    plan = plan_secure(intent, configurations, surroundings, further)
+    return Prepared(plan, bundle, servers, _believed(bundle, trust))
+
+
+def _believed(bundle: Bundle, trust: TrustStore) -> TrustStore:
+    """A self-signed leaf that was let in (`--allow-self-signed`) is its own trust anchor."""
+    if not bundle.chain and bundle.leaf.self_issued and bundle.leaf not in trust:
+        return TrustStore.of([bundle.leaf], "the certificate itself (--allow-self-signed)")
+    return trust
+
+
+def _known_protocol(version: str | None) -> str | None:
+    if version is None or version in PROTOCOL_VERSIONS:
+        return version
+    raise InputError(
+        f"no protocol is called {version!r}", remedy=f"choose one of {', '.join(PROTOCOL_VERSIONS)}"
+    )
+
+
+def _surroundings(
+    tools: Tools, host: str, postfix: Postfix | None, configurations: Configurations
+) -> Surroundings:
+    present: PostfixConfiguration | None = configurations.postfix
+    dovecot: DovecotConfiguration | None = configurations.dovecot
+    return Surroundings(
+        expand_ciphers=lambda text: cipher_suites(tools, text),
+        knows_group=cache(lambda group: openssl_knows_group(tools, group)),
+        sasl=sasl_state(tools, present, dovecot) if present else None,
+        sni_entries=postfix.served_names(host) if postfix else (),
+    )
+
+
+def _dh_file(size: int | None) -> str | None:
+    if size is None:
+        return None
+    if size not in DH_SIZES:
+        sizes = ", ".join(str(each) for each in DH_SIZES)
+        raise InputError(f"no group of RFC 7919 has {size} bits", remedy=f"choose one of {sizes}")
+    return f"{STORE}/ffdhe{size}.pem"
+
+
+def _dh_changes(tools: Tools, size: int | None, before: tuple[Change, ...]) -> tuple[Change, ...]:
+    """The parameter file that `--dh-size` names, where it is not there yet."""
+    file = _dh_file(size)
+    if file is None:
+        return ()
+    done = tools.run(
+        "openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", f"group:ffdhe{size}"
+    )
+    if not done.ok:
+        raise InputError(f"openssl cannot write the group ffdhe{size}: {done.complaints[-1]}")
+    outside = tools.outside(file)
+    present = outside.read_bytes() if outside.is_file() else None
+    if present == done.stdout:
+        return ()
+    reason = Reason(f"the {size}-bit group of --dh-size", "RFC 7919 appendix A")
+    change = FileChange(Path(file), present, done.stdout, reasons=(reason,))
+    folder = Path(STORE)
+    made = any(isinstance(c, DirectoryChange) and c.path == folder for c in before)
+    missing = not made and not tools.outside(folder).is_dir()
+    return (DirectoryChange(folder), change) if missing else (change,)
+
+
+def refuse_taken_ports(prepared: Prepared, starting: bool) -> None:
+    """Raise RefusedError where another program holds a port that a server would have to open: one
+    that the plan adds, and with `starting` also those of a stopped server."""
+    exempt: set[int] = set()
+    for server in prepared.servers:
+        if server.running() or not starting:
+            exempt.update(endpoint.port for endpoint in server.endpoints())
+    for port in sorted({e.endpoint.port for e in prepared.plan.expectations} - exempt):
+        owner = holder(port)
+        if owner is not None:
+            raise RefusedError(
+                f"port {port} is held by {owner}: the mail server could not listen there",
+                remedy="stop that program, or give it another port",
+            )
