@@ -15,7 +15,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
+from letterlock.certs import der
 from letterlock.certs.x509 import facts
 from letterlock.model.certificate import Certificate
 
@@ -217,6 +218,27 @@ def make_leaf(issuer: Issued | None, *names: str, **options: Any) -> Issued:
         "usage": key_usage(digital_signature=True, key_encipherment=True),
     }
     return issue(options.pop("subject", names[0]), issuer, **(defaults | options))
+
+
+#: sha256WithRSAEncryption and what stood in its place once (RFC 8017 appendix A.2.4).
+_RSA_SHA256 = bytes.fromhex("2a864886f70d01010b")
+_RSA_OLD = {
+    "sha1": (bytes.fromhex("2a864886f70d010105"), hashes.SHA1()),
+    "md5": (bytes.fromhex("2a864886f70d010104"), hashes.MD5()),
+}
+
+
+def resigned(issued: Issued, issuer: Issued, digest: str) -> Issued:
+    """A certificate signed once more by the same RSA issuer, with `sha1` or `md5`: the builder
+    above refuses to."""
+    oid, algorithm = _RSA_OLD[digest]
+    whole = der.first(issued.der)
+    tbs, name, _ = der.elements(whole.content)
+    body = tbs.whole.replace(_RSA_SHA256, oid, 1)
+    signature = issuer.private_key.sign(body, padding.PKCS1v15(), algorithm)
+    content = body + name.whole.replace(_RSA_SHA256, oid) + der.encode(0x03, b"\0" + signature)
+    certificate = x509.load_der_x509_certificate(der.encode(0x30, content))
+    return Issued(certificate, issued.private_key)
 
 
 @dataclass(frozen=True)

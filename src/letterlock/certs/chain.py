@@ -72,7 +72,7 @@ def build(
         f"{one.where}: left out, older than {leaf.where}" for one in _older(unique, leaf, key)
     ]
     path, fetched = _complete(leaf.certificate, unique, trust, at, fetch)
-    notices += [f"fetched {one.certificate.subject} from {one.where}" for one in fetched]
+    notices += [f"fetched {one.certificate.subject} from {one.where.path}" for one in fetched]
     chain = _chain(leaf, path)
     notices += _left_out([*unique, *fetched], chain, notices)
     return replace(chain, notices=tuple(notices))
