@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.summary import tell_points
 from tests.machine import ForbiddenError, Machine, follow_guide
 
 MakeMachine = Callable[..., Machine]
@@ -42,6 +43,7 @@ def guide_machine(make_machine: MakeMachine) -> Machine:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    tell_points(terminalreporter)
     skipped = terminalreporter.stats.get("skipped", [])
     blocked = [report for report in skipped if "no private system here" in str(report.longrepr)]
     if blocked:

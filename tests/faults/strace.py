@@ -20,6 +20,9 @@ from pathlib import Path
 #: Does the work and returns the exit code and what it would print.
 Action = Callable[[], tuple[int, str]]
 
+#: Expressions for strace that every run of a scenario has.
+Always = tuple[str, ...]
+
 #: Every call that can change what is on disk, or the lock.
 CHANGING_CALLS = (
     "openat", "open", "creat", "write", "pwrite64", "writev", "pwritev", "pwritev2", "sendfile",
@@ -52,6 +55,10 @@ class Ended:
     status: int
     stderr: str
     trace: tuple[str, ...]
+
+    def struck(self, point: Point) -> bool:
+        """Whether strace says that it made this call fail."""
+        return any(f"{point.call}(" in line and "(INJECTED)" in line for line in self.trace)
 
 
 def run(action: Action, workplace: Path, *expressions: str) -> Ended:
@@ -120,25 +127,36 @@ def points(trace: tuple[str, ...]) -> list[Point]:
     return found
 
 
-def clean_points(action: Action, workplace: Path) -> list[Point]:
+def clean_points(action: Action, workplace: Path, always: Always = ()) -> list[Point]:
     """The points of `action`, which has to succeed."""
     calls = ",".join(f"?{call}" for call in CHANGING_CALLS)
-    ended = run(action, workplace, f"trace={calls}", "signal=none")
+    ended = run(action, workplace, f"trace={calls}", "signal=none", *always)
     assert ended.status == 0, ended.stderr
     return points(ended.trace)
 
 
-def kill_at(action: Action, workplace: Path, point: Point) -> Ended:
+def _trace(point: Point, always: Always) -> str:
+    # A call is struck only if it is also traced.
+    others = [expression.split("=")[1].split(":")[0] for expression in always]
+    return f"trace={','.join((point.call, *others))}"
+
+
+def kill_at(action: Action, workplace: Path, point: Point, always: Always = ()) -> Ended:
     """SIGKILL on entering the call, so that it is not done."""
     inject = f"inject={point.call}:signal=KILL:when={point.number}"
-    return run(action, workplace, f"trace={point.call}", inject)
+    return run(action, workplace, _trace(point, always), *always, inject)
 
 
 def fail_at(
-    action: Action, workplace: Path, point: Point, error: str, *, onwards: bool = False
+    action: Action,
+    workplace: Path,
+    point: Point,
+    error: str,
+    *,
+    onwards: bool = False,
+    always: Always = (),
 ) -> Ended:
     """The call fails without being done; with `onwards` so does every later one of its kind."""
     when = f"{point.number}+" if onwards else f"{point.number}"
-    return run(
-        action, workplace, f"trace={point.call}", f"inject={point.call}:error={error}:when={when}"
-    )
+    inject = f"inject={point.call}:error={error}:when={when}"
+    return run(action, workplace, _trace(point, always), *always, inject)

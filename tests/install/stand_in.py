@@ -123,7 +123,7 @@ class StandIn:
     def private_folders(self) -> tuple[str, ...]:
         return ()
 
-    def within(self, _tools: Tools) -> Self:
+    def within(self, tools: Tools) -> Self:  # noqa: ARG002
         return self
 
     def look(self, name: str) -> EndpointFacts:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from letterlock.model.facts import EndpointFacts, Greeting, Handshake
 from letterlock.model.plan import Expectation
 from letterlock.model.service import Endpoint, TlsMode
-from letterlock.model.unknown import Unknown
+from letterlock.model.unknown import Cause, Unknown
 
 #: Endpoints and the name to send and to verify → what each of them showed, in the same order.
 Observe = Callable[[Sequence[Endpoint], str], tuple[EndpointFacts, ...]]
@@ -51,7 +51,12 @@ def _complaints(expectation: Expectation, fact: EndpointFacts | None) -> list[st
         return [f"{at}: was not looked at"]
     handshake = fact.handshake
     if isinstance(handshake, Handshake):
-        return [f"{at}: {text}" for text in _certificate_complaints(expectation, handshake)]
+        said = _certificate_complaints(expectation, handshake)
+        inside = fact.capabilities_inside
+        if isinstance(inside, Unknown) and inside.cause is Cause.DISCONNECTED:
+            # A service whose SASL is not wired up dies here, with a fine handshake behind it.
+            said.append(f"dies at its first words inside TLS: {inside.reason}")
+        return [f"{at}: {text}" for text in said]
     return [f"{at}: {_why_no_handshake(fact)}"]
 
 
