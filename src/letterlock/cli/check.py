@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from letterlock.check import Checked, Request
     from letterlock.probe.resolve import Target
 
+_LONGEST_SECONDS = 600
 _EPILOG = """Examples:
 
 \b
@@ -31,7 +32,11 @@ Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage or input error,
 not be determined (or nothing answers at all).
 """
 
-app = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
+app = typer.Typer(
+    rich_markup_mode=None,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 @app.command(epilog=_EPILOG, no_args_is_help=True)
@@ -39,7 +44,7 @@ def check(
     targets: Annotated[
         list[str],
         typer.Argument(
-            metavar="TARGET...",
+            metavar="TARGET",
             help="A host name, an IPv4 or IPv6 address, or either with a port: HOST:PORT, "
             "[IPv6]:PORT.",
             show_default=False,
@@ -73,12 +78,16 @@ def check(
     ] = None,
     pem: Annotated[bool, typer.Option("--pem", help="Certificates in the JSON, in full.")] = False,
     fail_on: Annotated[
-        Severity, typer.Option(metavar="SEVERITY", help="Exit 1 from this severity on.")
+        Severity,
+        typer.Option(
+            metavar="SEVERITY",
+            help="Exit 1 from this severity on: info, low, medium, high, critical.",
+        ),
     ] = Severity.MEDIUM,
     timeout: Annotated[
         float,
-        typer.Option(metavar="SECONDS", min=0.1, max=600, help="Wait this long for each step."),
-    ] = 30.0,
+        typer.Option(metavar="SECONDS", help="Wait this long for each step, a banner above all."),
+    ] = 30,
     ehlo: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Call ourselves NAME; by default this host's name."),
@@ -124,6 +133,8 @@ def _request(
     from letterlock.probe.limits import Limits
     from letterlock.probe.resolve import Family, parse_target, port_number
 
+    if not 0 < timeout <= _LONGEST_SECONDS:
+        raise InputError(f"--timeout {timeout:g} is not between 0 and {_LONGEST_SECONDS} seconds")
     family = {(True, False): Family.IPV4, (False, True): Family.IPV6}.get(families, Family.BOTH)
     verified = parse_target(name) if name is not None else None
     if verified is not None and verified.port is not None:

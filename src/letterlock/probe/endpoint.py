@@ -233,8 +233,7 @@ class _Visit:
 
     async def _leave(self, channel: Channel) -> None:
         """QUIT or LOGOUT where it is our turn, the server's answer awaited, then close."""
-        in_dialogue = self.served is None or not isinstance(self.inside, Unknown)
-        if not in_dialogue or self.dialogue.awaiting is not None:
+        if not self.dialogue.our_turn:
             channel.abort()
             return
         try:

@@ -28,6 +28,11 @@ class Dialogue(ABC):
         return self._awaiting
 
     @property
+    def our_turn(self) -> bool:
+        """Whether a `send_…` may be called."""
+        return self._awaiting is None and self._in_the_clear
+
+    @property
     def trailing(self) -> bytes:
         """What the server sent in the clear after it agreed to TLS: nothing is allowed there, and
         a client that takes it for an answer inside TLS can be injected into (CVE-2011-0411)."""
@@ -99,7 +104,7 @@ class Dialogue(ABC):
     def _interpret(self, unit: bytes) -> Event | None: ...
 
     def _say(self, command: str, line: str) -> bytes:
-        if self._awaiting is not None or not self._in_the_clear:
+        if not self.our_turn:
             raise RuntimeError(f"{command} while {self._awaiting or 'TLS'} is awaited")
         self._awaiting = command
         self._buffer.new_turn()
