@@ -1,0 +1,287 @@
+"""Our reading of main.cf and master.cf against postconf's, over the corpus and made-up files."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from letterlock.conf.errors import ConfError
+from letterlock.conf.main_cf import MainCf
+from letterlock.conf.master_cf import MasterCf
+from tests.conf import corpus, grammar
+
+pytestmark = pytest.mark.skipif(shutil.which("postconf") is None, reason="no Postfix here")
+
+#: postconf prints the folder that -c names under this name, set or not.
+NOT_SET = {"config_directory"}
+#: Expanded by local(8) and others at delivery: postconf leaves `$name` in them (raw parameters).
+RAW = {"mailbox_command"}
+#: What postconf knows of the machine or of itself; we are told by `defaults`.
+FROM_THE_MACHINE = ("config_directory", "process_id", "mydomain", "myhostname")
+
+
+def pairs(output: bytes) -> dict[str, str]:
+    """postconf's `name = value` lines; it prints every run of blanks in a value as one."""
+    lines = corpus.text(output).split("\n")[:-1]
+    split = (line.partition(" =") for line in lines)
+    return {name: blanks(value) for name, _, value in split}
+
+
+def blanks(value: str) -> str:
+    return " ".join(value.split())
+
+
+def read_main(folder: Path, data: bytes) -> dict[str, str] | None:
+    """What postconf reads in a main.cf, names that it does not know included; None: refused."""
+    corpus.old(folder / "main.cf", data)
+    corpus.old(folder / "master.cf", b"")
+    done = corpus.run(["postconf", "-n", "-c", folder])
+    if done.returncode:
+        return None
+    found = pairs(done.stdout)
+    for line in corpus.text(done.stderr).split("\n"):
+        _, unused, setting = line.partition(": unused parameter: ")
+        if unused:
+            name, _, value = setting.partition("=")
+            found[name] = blanks(value)
+    return {name: value for name, value in found.items() if name not in NOT_SET}
+
+
+def ours(document: MainCf) -> dict[str, str]:
+    found = {each.name: blanks(each.value) for each in document.settings()}
+    return {name: value for name, value in found.items() if name not in NOT_SET}
+
+
+@pytest.fixture(scope="module")
+def defaults() -> dict[str, str]:
+    found = pairs(corpus.run(["postconf", "-d"]).stdout)
+    return {**found, **{name: f"<{name}>" for name in FROM_THE_MACHINE}}
+
+
+@corpus.needs_corpus
+def test_main_cf_of_the_corpus(tmp_path: Path, defaults: dict[str, str]) -> None:
+    accepted = expanded = 0
+    for path in corpus.files("main"):
+        document = MainCf.parse(path.read_bytes(), path.name)
+        theirs = read_main(tmp_path, bytes(document))
+        if theirs is None:
+            assert document.faults(), path
+            continue
+        assert not document.faults(), path
+        assert ours(document) == theirs, path
+        accepted += 1
+        for name, value in pairs(
+            corpus.run(["postconf", "-x", "-n", "-c", tmp_path]).stdout
+        ).items():
+            raw = document.get(name)
+            if name in NOT_SET | RAW or raw is None:
+                continue
+            mine = document.expand(raw, defaults)
+            if not any(f"<{unknown}>" in mine for unknown in FROM_THE_MACHINE):
+                assert blanks(mine) == value, (path, name)
+                expanded += 1
+    assert accepted >= 50
+    assert expanded >= 1_000
+
+
+@corpus.needs_corpus
+def test_edited_main_cf_of_the_corpus(tmp_path: Path) -> None:
+    wanted = {
+        "smtpd_tls_security_level": "may",
+        "smtpd_tls_chain_files": "/etc/ssl/letterlock/mail/current/combined.pem",
+        "smtpd_recipient_restrictions": "permit_mynetworks, reject",
+        "tls_preempt_cipherlist": "no",
+    }
+    for path in corpus.files("main"):
+        document = MainCf.parse(path.read_bytes(), path.name)
+        before = read_main(tmp_path, bytes(document))
+        for name, value in wanted.items():
+            document = document.with_setting(name, value)
+        if before is not None:
+            assert read_main(tmp_path, bytes(document)) == {**before, **wanted}, path
+
+
+def read_master(folder: Path, data: bytes) -> list[tuple[str, ...]] | None:
+    corpus.old(folder / "main.cf", b"")
+    corpus.old(folder / "master.cf", data)
+    done = corpus.run(["postconf", "-M", "-c", folder])
+    if done.returncode:
+        return None
+    lines = corpus.text(done.stdout).split("\n")[:-1]
+    return [tuple(line.split()[:8]) for line in lines if not line.startswith(" ")]
+
+
+def read_overrides(folder: Path) -> dict[str, str]:
+    return pairs(corpus.run(["postconf", "-P", "-c", folder]).stdout)
+
+
+def columns(document: MasterCf) -> list[tuple[str, ...]]:
+    return [
+        (s.name, s.type, s.private, s.unprivileged, s.chroot, s.wakeup, s.maxproc, s.command)
+        for s in document.services()
+    ]
+
+
+def overrides(document: MasterCf) -> dict[str, str]:
+    return {
+        f"{service.name}/{service.type}/{each.name}": blanks(each.value)
+        for service in document.services()
+        for each in service.overrides
+    }
+
+
+@corpus.needs_corpus
+def test_master_cf_of_the_corpus(tmp_path: Path) -> None:
+    accepted = 0
+    for path in corpus.files("master"):
+        document = MasterCf.parse(path.read_bytes(), path.name)
+        theirs = read_master(tmp_path, bytes(document))
+        if theirs is None:
+            assert document.faults(), path
+            continue
+        assert not [each for each in document.faults() if "white space" not in each.what], path
+        assert columns(document) == theirs, path
+        assert overrides(document) == read_overrides(tmp_path), path
+        accepted += 1
+    assert accepted >= 50
+
+
+@corpus.needs_corpus
+def test_edited_master_cf_of_the_corpus(tmp_path: Path) -> None:
+    """Every file gets a submission service one way or another; the others stay as they were."""
+    ways = set()
+    for path in corpus.files("master"):
+        before = MasterCf.parse(path.read_bytes(), path.name)
+        service = before.service("submission", "inet")
+        after = before if service else before.with_uncommented("submission", "inet", [])
+        ways.add("there" if service else "uncommented" if after else "added")
+        after = after or before.with_service("submission", "inet", chroot="y", after="smtp")
+        added = after.service("submission", "inet")
+        assert added is not None
+        after = after.with_override(added, "smtpd_tls_security_level", "encrypt")
+        after = after.with_override(added, "smtpd_client_restrictions", "permit_mynetworks, reject")
+        assert read_master(tmp_path, bytes(after)) == columns(after), path
+        theirs = read_overrides(tmp_path)
+        assert theirs == overrides(after), path
+        assert theirs["submission/inet/smtpd_tls_security_level"] == "encrypt"
+        kept = {key: value for key, value in overrides(before).items()
+                if not key.startswith("submission/inet/")}  # fmt: skip
+        assert kept.items() <= theirs.items(), path
+    assert ways == {"there", "uncommented", "added"}
+
+
+FUZZ = settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def refused(document: MainCf | MasterCf) -> bool:
+    """Whether something is wrong that Postfix does not merely warn of."""
+    return any("white space" not in each.what for each in document.faults())
+
+
+@FUZZ
+@given(st.one_of(grammar.MAIN_CF, grammar.CLEAN_MAIN_CF))
+def test_made_up_main_cf(tmp_path: Path, data: bytes) -> None:
+    document = MainCf.parse(data, "main.cf")
+    assume(not refused(document))  # its answer to those takes a second: see below
+    theirs = read_main(tmp_path, data)
+    assert theirs is not None
+    mine = ours(document)
+    assert {name: mine.get(name) for name in theirs} == theirs
+
+
+@FUZZ
+@given(st.one_of(grammar.MASTER_CF, grammar.CLEAN_MASTER_CF))
+def test_made_up_master_cf(tmp_path: Path, data: bytes) -> None:
+    document = MasterCf.parse(data, "master.cf")
+    assume(not refused(document))
+    assert read_master(tmp_path, data) == columns(document)
+
+
+@pytest.mark.parametrize("data", [b"a\n", b"\0a = b\n", b"a = b\nc\n  = d\ne f\n"])
+def test_main_cf_that_postfix_refuses(tmp_path: Path, data: bytes) -> None:
+    assert read_main(tmp_path, data) is None
+    assert refused(MainCf.parse(data, "main.cf"))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"smtp inet n - y - - \n",
+        b"smtp tcp n - y - - smtpd\n",
+        b"smtp inet n - y 1m - smtpd\n",
+    ],
+)
+def test_master_cf_that_postfix_refuses(tmp_path: Path, data: bytes) -> None:
+    assert read_master(tmp_path, data) is None
+    assert refused(MasterCf.parse(data, "master.cf"))
+
+
+EXPRESSIONS = [
+    "$myhostname",
+    "${myhostname}",
+    "$(myhostname)",
+    "a$myhostname.b",
+    "$$x",
+    "${a?yes}",
+    "${a:no}",
+    "${a?{yes}:{no}}",
+    "${empty?{yes}:{no}}",
+    "${empty?yes}${empty:no}",
+    "${a?{yes}:no}",
+    "${ a ? {yes} : {no} }",
+    "${a?{$b}:{c}}",
+    "${a?:x}",
+    "${a?x:y}",
+    "${{$a} == {1}?{same}:{other}}",
+    "${{$a} == {1} ? {same} : {other}}",
+    "${{10} > {9}?{number}:{text}}",
+    "${{10} > {9a}?{number}:{text}}",
+    "${{a} != {b}}",
+    "${{a} == {b}}",
+    "${{3.10} >=level {3.9}?{newer}:{older}}",
+    "${{1} <level {3.6}?{older}:{newer}}",
+    "${a?{${b?{deep}}}}",
+    "${nowhere}",
+    "x${a?{ y }}z",
+]
+
+
+def test_expressions(tmp_path: Path) -> None:
+    lines = [f"v{at} = [{text}]\n" for at, text in enumerate(EXPRESSIONS)]
+    data = "".join(["myhostname = h.example\n", "a = 1\n", "b = $a$a\n", "empty =\n", *lines])
+    corpus.old(tmp_path / "main.cf", data.encode())
+    names = [f"v{at}" for at in range(len(EXPRESSIONS))]
+    uses = "".join(
+        f"smtp_{at} unix - - n - - smtp -o x={{${name}}}\n" for at, name in enumerate(names)
+    )
+    corpus.old(tmp_path / "master.cf", uses.encode())
+    theirs = pairs(corpus.run(["postconf", "-x", "-n", "-c", tmp_path]).stdout)
+    document = MainCf.parse(data.encode(), "main.cf")
+    mine = {name: blanks(document.expand(document.get(name) or "", {})) for name in names}
+    assert mine == {name: theirs[name] for name in names}
+
+
+REFUSED = ["${a", "$", "$ x", "${}", "${a!b}", "${a?{x}", "${a?{x}y}", "${{a}}", "${{a} =~ {b}}",
+           "${{a} == b}", "${a{b}}", "${{x} >=level {1}}"]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_expressions_that_are_wrong(text: str) -> None:
+    document = MainCf.parse(f"a = 1\nmyhostname = {text}\n".encode(), "main.cf")
+    with pytest.raises(ConfError, match=r"^main\.cf"):
+        document.expand(document.get("myhostname") or "", {})
+
+
+@pytest.mark.parametrize("text", REFUSED[::5])
+def test_expressions_that_postfix_refuses(tmp_path: Path, text: str) -> None:
+    """A few of them: it takes a second to say no."""
+    corpus.old(tmp_path / "main.cf", f"a = 1\nmyhostname = {text}\n".encode())
+    corpus.old(tmp_path / "master.cf", b"")
+    done = corpus.run(["postconf", "-x", "-n", "-c", tmp_path])
+    assert done.returncode or b"warning" in done.stderr
