@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -159,7 +160,15 @@ def _plan_fixed(
         *_fixed_file(tree, certificate, bundle.fullchain_pem, 0o644),
         *_fixed_file(tree, key, bundle.key_pem, _KEY_MODE),
     )
-    return StoredCertificate(tuple(dict.fromkeys(changes)), str(certificate), str(key), None)
+    return StoredCertificate(_once(changes), str(certificate), str(key), None)
+
+
+def _once(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Each path once: certificate and key may share a folder that is to be made."""
+    first: dict[Path, Change] = {}
+    for change in changes:
+        first.setdefault(change.path, change)
+    return tuple(first.values())
 
 
 def _absolute(folder: str) -> Path:
