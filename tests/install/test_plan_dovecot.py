@@ -164,3 +164,11 @@ def test_strangers_trees_are_planned_once_and_for_all() -> None:
         assert plan(dovecot=dovecot(once)).changes == (), folder.name
         planned += once != files
     assert planned == len(folders)
+
+
+def test_a_block_that_overrides_the_profile_is_shown_with_its_line() -> None:
+    text = STOCK[SSL] + "protocol imap {\n  ssl_min_protocol = TLSv1\n}\n"
+    made = plan(dovecot=dovecot(with_ssl(text)))
+    assert any(
+        f"{SSL}:7: protocol imap says ssl_min_protocol = TLSv1" in notice for notice in made.notices
+    )

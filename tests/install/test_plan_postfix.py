@@ -13,6 +13,7 @@ from tests.install.planning import (
     CURRENT,
     CYRUS,
     HOST,
+    STOCK_MASTER,
     after,
     applied,
     plan,
@@ -300,3 +301,27 @@ def test_strangers_files_are_planned_once_and_for_all(kind: str) -> None:
         once = applied(before, plan(before, answerer=CYRUS))
         again = plan(once, answerer=CYRUS)
         assert again.changes == (), path.name
+
+
+def test_postscreen_gets_the_proxy_that_does_its_tls() -> None:
+    text = STOCK_MASTER.read_text().replace(
+        "smtp      inet  n       -       y       -       -       smtpd\n", "", 1
+    )
+    text = text.replace("#smtp      inet", "smtp      inet", 1).replace(
+        "#smtpd     pass", "smtpd     pass", 1
+    )
+    before = postfix("", text)
+    assert before.on_port(25)[0].entry.command == "postscreen"
+    now = applied(before, plan(before))
+    assert now.master.service("tlsproxy", "unix") is not None
+
+
+def test_a_low_grade_on_a_users_port_is_raised() -> None:
+    before = postfix("", GUIDE_MASTER + "  -o smtpd_tls_mandatory_ciphers=medium\n")
+    now = applied(before, plan(before, answerer=CYRUS))
+    assert now.value("smtpd_tls_mandatory_ciphers", now.on_port(465)[0].entry) == "high"
+
+
+def test_other_instances_are_told_of() -> None:
+    made = plan(postfix("multi_instance_directories = /etc/postfix-out\n"))
+    assert any("/etc/postfix-out" in notice for notice in made.notices)

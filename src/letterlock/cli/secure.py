@@ -23,9 +23,9 @@ from letterlock.cli.certificate_options import (
     read_bundle,
     trust_store,
 )
-from letterlock.cli.live_system import JsonFile, Root, Wait
+from letterlock.cli.live_system import JsonFile, Root, Wait, servers_below
 from letterlock.cli.secure_options import CertLayout, RunOptions, SaslServer, SecureOptions
-from letterlock.model.errors import InputError
+from letterlock.model.errors import InputError, RefusedError
 
 if TYPE_CHECKING:
     from letterlock.cli.secure_plan import Prepared
@@ -161,6 +161,7 @@ def secure(
         dry_run=dry_run, rehearse=rehearse, start=start, yes=yes, wait=wait, json_file=json_file
     )
     _demand_root(run)
+    _recover_first(options, run)
     prepared = _prepare(options, certificate)
     _carry_out(prepared, options, run)
 
@@ -177,6 +178,18 @@ def _demand_root(run: RunOptions) -> None:
             "secure changes the mail server's configuration, which needs root",
             remedy="run it as root, or add --dry-run to see the plan",
         )
+
+
+def _recover_first(options: SecureOptions, run: RunOptions) -> None:
+    """A plan made on top of a run that was cut short would be made on half of it."""
+    from letterlock.install.recover import recover, unfinished
+    from letterlock.install.state import StateFolder
+
+    state = StateFolder(options.root)
+    if run.dry_run or not unfinished(state):
+        return
+    for recovery in recover(state, servers_below(options.root), wait=run.wait):
+        typer.echo(recovery, err=True)
 
 
 def _prepare(options: SecureOptions, certificate: CertificateOptions) -> Prepared:
@@ -206,4 +219,4 @@ def _ask() -> None:
     if not sys.stdin.isatty():
         raise InputError("this changes the system and there is nobody to ask", remedy="add --yes")
     if not typer.confirm("Apply this?", err=True):
-        raise InputError("nothing was changed, as you said")
+        raise RefusedError("nothing was changed, as you said")

@@ -10,6 +10,7 @@ from letterlock.certs.store import StoredCertificate
 from letterlock.model.errors import Location
 from letterlock.profiles.profile import Profile, RoleProfile
 from letterlock.servers.sasl import Sasl
+from letterlock.servers.strength import stronger_protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,13 @@ class Intent:
     wrapper_ports: tuple[int, ...] = ()
     dh_file: str | None = None
     sasl: Literal["dovecot"] | None = None
+
+    def users_floor(self, role: RoleProfile) -> str:
+        """The lowest protocol for users: the profile's, or `--min-protocol` where that is
+        higher."""
+        return stronger_protocol(
+            role.minimum_protocol, self.minimum_protocol or role.minimum_protocol
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,6 +88,7 @@ def plan_dovecot(
     _no_cleartext_auth(draft)
     _diffie_hellman(draft, intent)
     _overrides(draft, intent)
+    _show_other_overrides(draft)
     _disabled_listeners(draft)
     if intent.sasl == "dovecot" and surroundings.sasl is not None:
         _auth_socket(draft, surroundings.sasl.socket)
@@ -121,9 +122,7 @@ def _floor(draft: DovecotDraft, intent: Intent) -> None:
     row = draft.spelling("minimum-protocol")
     if row is None:
         return
-    floor: str = intent.profile.access.minimum_protocol
-    if intent.minimum_protocol:
-        floor = stronger_protocol(floor, intent.minimum_protocol)
+    floor = intent.users_floor(intent.profile.access)
     own = draft.tree.get(row.name)
     present = protocol_floor(draft.before.value(row.name))
     if present == floor and own is None:
@@ -181,7 +180,7 @@ def _overrides(draft: DovecotDraft, intent: Intent) -> None:
         row = draft.spelling(concept)
         if row is None:
             continue
-        for found in draft.tree.occurrences(row.name):
+        for found in draft.before.tree.occurrences(row.name):
             if not found.block_path:
                 continue
             if _concerns(found.block_path, intent.host):
@@ -198,6 +197,22 @@ def _overrides(draft: DovecotDraft, intent: Intent) -> None:
                 draft.notices.append(
                     f"{found.location}: {' '.join(found.block_path)} has a certificate of its "
                     "own, which is left as it is"
+                )
+
+
+#: What a block may say otherwise than the profile; it is shown, since the admin meant it.
+_SHOWN = ("tls", "minimum-protocol", "cipher-list", "named-groups", "cleartext-auth")
+
+
+def _show_other_overrides(draft: DovecotDraft) -> None:
+    for concept in _SHOWN:
+        row = draft.spelling(concept)
+        for found in draft.before.tree.occurrences(row.name) if row else ():
+            kind = found.block_path[0].split(" ")[0] if found.block_path else ""
+            if kind in ("protocol", "local_name", "local", "remote"):
+                draft.notices.append(
+                    f"{found.location}: {' '.join(found.block_path)} says {found.name} = "
+                    f"{found.value} for itself, which is left as it is"
                 )
 
 

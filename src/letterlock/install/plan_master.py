@@ -13,6 +13,7 @@ from letterlock.servers.strength import (
     protocol_floor,
     stronger_level,
     stronger_protocol,
+    weaker_grade,
     with_exclusions,
 )
 
@@ -45,6 +46,7 @@ def plan_master(draft: PostfixDraft, intent: Intent, surroundings: Surroundings)
     for listener in tuple(draft.now.listeners()):
         if not listener.loopback_only:
             _adjust(draft, intent, listener, sasl=sasl)
+    _proxy_for_postscreen(draft)
     if not sasl:
         draft.notices.append(
             "nobody can log in on ports 465 and 587 yet, since no SASL is set up: "
@@ -215,44 +217,38 @@ def _users_port(draft: PostfixDraft, intent: Intent, listener: Listener, *, sasl
 
 
 def _weaker_overrides(draft: PostfixDraft, intent: Intent, listener: Listener) -> None:
-    """An `-o` that lies below the bar is lifted to it; one above stays."""
-    role = intent.profile.submission
-    floor = stronger_protocol(
-        role.minimum_protocol, intent.minimum_protocol or role.minimum_protocol
-    )
+    """An `-o` that lies below the bar is lifted to it; one above, or a `$name`, stays."""
     for override in draft.entry(listener).overrides:
         if override.value.startswith("$"):
             continue
-        why = "an override that lay below the profile"
-        if override.name in ("smtpd_tls_mandatory_protocols", "smtpd_tls_protocols"):
-            present = protocol_floor(override.value)
-            if present is None or stronger_protocol(present, floor) != present:
-                concept = (
-                    "minimum-protocol-mandatory"
-                    if "mandatory" in override.name
-                    else "minimum-protocol-opportunistic"
-                )
-                row = draft.spelling(concept)
-                if row is not None:
-                    draft.set_override(
-                        listener,
-                        override.name,
-                        row.write(floor).replace(", ", ","),
-                        why,
-                        row.source,
-                    )
-        elif override.name in ("smtpd_tls_mandatory_exclude_ciphers", "smtpd_tls_exclude_ciphers"):
-            longer = with_exclusions(
-                override.value, (*role.exclude_ciphers, *intent.exclude_ciphers)
+        lifted = _lifted(draft, intent, override.name, override.value)
+        if lifted is not None:
+            # Without braces the value of an -o ends at white space (master(5)).
+            draft.set_override(
+                listener,
+                override.name,
+                lifted.replace(", ", ","),
+                "an override that lay below the profile",
+                f"postconf(5) {override.name}",
             )
-            if longer is not None:
-                draft.set_override(
-                    listener,
-                    override.name,
-                    longer.replace(", ", ","),
-                    why,
-                    f"postconf(5) {override.name}",
-                )
+
+
+def _lifted(draft: PostfixDraft, intent: Intent, name: str, value: str) -> str | None:
+    """What an override should say instead; None where it may stay."""
+    role = intent.profile.submission
+    match name.removeprefix("smtpd_tls_").removeprefix("mandatory_"):
+        case "protocols":
+            floor = intent.users_floor(role)
+            present = protocol_floor(value)
+            row = draft.spelling("minimum-protocol-mandatory")
+            if row is None or (present and stronger_protocol(present, floor) == present):
+                return None
+            return row.write(floor)
+        case "ciphers":
+            return role.cipher_grade if weaker_grade(value, role.cipher_grade) else None
+        case "exclude_ciphers":
+            return with_exclusions(value, (*role.exclude_ciphers, *intent.exclude_ciphers))
+    return None
 
 
 def _no_cleartext_auth(draft: PostfixDraft, listener: Listener) -> None:
@@ -266,3 +262,17 @@ def _no_cleartext_auth(draft: PostfixDraft, listener: Listener) -> None:
                 "no password before TLS",
                 "RFC 4954 section 4",
             )
+
+
+def _proxy_for_postscreen(draft: PostfixDraft) -> None:
+    """postscreen(8) hands TLS to tlsproxy(8), which stock files have commented out."""
+    behind = any(listener.entry.command == "postscreen" for listener in draft.now.listeners())
+    if not behind or draft.master.service("tlsproxy", "unix") is not None:
+        return
+    uncommented = draft.master.with_uncommented("tlsproxy", "unix", overrides=())
+    if uncommented is None:
+        uncommented = draft.master.with_service(
+            "tlsproxy", "unix", private="-", chroot="y", maxproc="0", command="tlsproxy"
+        )
+    draft.master = uncommented
+    draft.say_master("tlsproxy: postscreen cannot do STARTTLS without it", "postscreen(8)")

@@ -13,6 +13,7 @@ from letterlock.servers.strength import (
     protocol_floor,
     stronger_level,
     stronger_protocol,
+    weaker_grade,
     with_exclusions,
 )
 
@@ -25,7 +26,6 @@ _OTHER_CERTIFICATES = (
     "smtpd_tls_dcert_file",
     "smtpd_tls_dkey_file",
 )
-_GRADES = ("export", "low", "medium", "high")
 
 
 def plan_postfix(
@@ -47,6 +47,7 @@ def plan_postfix(
     _diffie_hellman(draft, intent)
     _sasl_socket(draft, intent)
     plan_master(draft, intent, surroundings)
+    _other_instances(draft)
     return draft
 
 
@@ -138,10 +139,8 @@ def _grade(draft: PostfixDraft, concept: str, grade: str, why: str) -> None:
     row = draft.spelling(concept)
     if row is None:
         return
-    present = draft.before.value(row.name)
-    if present in _GRADES and _GRADES.index(present) >= _GRADES.index(grade):
-        return
-    draft.say(concept, grade, why)
+    if weaker_grade(draft.before.value(row.name), grade):
+        draft.say(concept, grade, why)
 
 
 def _exclude(draft: PostfixDraft, concept: str, words: tuple[str, ...], why: str) -> None:
@@ -162,9 +161,7 @@ def _opportunistic(draft: PostfixDraft, mx: RoleProfile) -> None:
 
 def _mandatory(draft: PostfixDraft, intent: Intent) -> None:
     role = intent.profile.role(Role.SUBMISSION)
-    floor = role.minimum_protocol
-    if intent.minimum_protocol:
-        floor = stronger_protocol(floor, intent.minimum_protocol)  # type: ignore[assignment]
+    floor = intent.users_floor(role)
     why = f"for users' ports, profile {intent.profile.name} ({intent.profile.source})"
     _floor(draft, "minimum-protocol-mandatory", floor, why)
     _grade(draft, "cipher-grade-mandatory", role.cipher_grade, why)
@@ -206,3 +203,11 @@ def _sasl_socket(draft: PostfixDraft, intent: Intent) -> None:
     why = "Dovecot answers AUTH (--sasl dovecot)"
     draft.set_main("smtpd_sasl_type", "dovecot", why, "Postfix SASL_README, Dovecot SASL")
     draft.set_main("smtpd_sasl_path", "private/auth", why, "Postfix SASL_README, Dovecot SASL")
+
+
+def _other_instances(draft: PostfixDraft) -> None:
+    folders = draft.before.value("multi_instance_directories").replace(",", " ").split()
+    if folders:
+        draft.notices.append(
+            f"only the instance in {draft.before.folder} is secured, not {', '.join(folders)}"
+        )

@@ -19,7 +19,9 @@ class PublicKey:
     def __str__(self) -> str:
         if self.curve:
             return f"{self.algorithm} {self.curve}"
-        return f"{self.algorithm} {self.bits}" if self.algorithm in ("RSA", "DSA") else self.algorithm
+        if self.algorithm in ("RSA", "DSA"):
+            return f"{self.algorithm} {self.bits}"
+        return self.algorithm
 
 
 @dataclass(frozen=True, slots=True)

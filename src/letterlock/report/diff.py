@@ -8,6 +8,7 @@ from rich.text import Text
 
 from letterlock.model.plan import Change, DirectoryChange, FileChange, LinkChange, Plan
 
+_BEGIN = b"-----BEGIN CERTIFICATE-----"
 _NO_NEWLINE = "\\ No newline at end of file"
 
 
@@ -17,7 +18,8 @@ def unified(plan: Plan) -> str:
 
 
 def unified_change(change: Change) -> str:
-    """One change: a unified diff for a file, one line for a secret file, a link or a folder.
+    """One change: a unified diff for a file, one line for certificates, a secret file, a link or a
+    folder.
 
     Bytes that are not UTF-8 and control characters (tabs apart) are shown as backslash escapes;
     nothing of a secret file is shown, neither its old contents nor its new."""
@@ -28,6 +30,8 @@ def unified_change(change: Change) -> str:
             return f"{change.path}: {_link(change)}\n"
         case FileChange(secret=True):
             return f"{change.path}: {_secret(change)}\n"
+        case FileChange() if _is_pem(change):
+            return f"{change.path}: {_pem(change)}\n"
     return _file(change)
 
 
@@ -67,6 +71,21 @@ def _secret(change: FileChange) -> str:
     if change.before is None:
         return f"new, {size}, mode {change.mode:04o} (contents not shown)"
     return f"changed, {size} (contents not shown)"
+
+
+def _is_pem(change: FileChange) -> bool:
+    return all(c is None or c.startswith(_BEGIN) for c in (change.before, change.after))
+
+
+def _pem(change: FileChange) -> str:
+    """Base64 tells a reader nothing: how many certificates, and what becomes of the file."""
+    if change.after is None:
+        return "removed (certificates)"
+    count = change.after.count(_BEGIN)
+    certificates = f"{count} certificate{'' if count == 1 else 's'}"
+    if change.before is None:
+        return f"new, {certificates}, mode {change.mode:04o}"
+    return f"changed, {certificates}"
 
 
 def _file(change: FileChange) -> str:

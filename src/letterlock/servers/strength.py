@@ -9,6 +9,8 @@ from letterlock.profiles.profile import PROTOCOL_VERSIONS
 from letterlock.servers.tools import Tools
 
 _VERSIONS = tuple(str(version) for version in PROTOCOL_VERSIONS)
+#: Cipher grades from weakest to strongest.
+_GRADES = ("export", "low", "medium", "high")
 #: TLS levels from weakest to strongest (postconf(5) smtpd_tls_security_level).
 _LEVELS = ("", "none", "may", "encrypt")
 
@@ -54,6 +56,12 @@ def stronger_level(first: str, second: str) -> str:
     if first not in _LEVELS:
         return first
     return max(first, second, key=_LEVELS.index)
+
+
+def weaker_grade(present: str, wanted: str) -> bool:
+    """Whether a cipher grade (postconf(5) smtpd_tls_mandatory_ciphers) is below another; an
+    unknown one (`null`) is."""
+    return present not in _GRADES or _GRADES.index(present) < _GRADES.index(wanted)
 
 
 def with_exclusions(present: str, wanted: Iterable[str]) -> str | None:
