@@ -246,3 +246,15 @@ def _trust() -> TrustStore:
 @lru_cache(maxsize=1)
 def _specimens() -> tuple[bytes, ...]:
     return hierarchy().leaf.der, _rich().der, hierarchy("rsa2048").leaf.der
+
+
+@pytest.mark.parametrize("field", [2, 4], ids=["issuer", "subject"])
+def test_unreadable_names_are_told_and_refused(field: int) -> None:
+    """Found by changing bytes at random: names are parsed only when they are asked for."""
+    whole = hierarchy().leaf.der
+    name = der.tbs_fields(whole)[field].whole
+    odd = facts(_replaced(whole, name, name.replace(b"\x31", b"\x02", 1)))
+    assert any("cannot be read" in told for told in odd.oddities)
+    for chain in ([odd], [odd, hierarchy().intermediate.facts], [hierarchy().leaf.facts, odd]):
+        verdict = judge(chain, "mail.example.com", _trust(), NOW)
+        assert not verdict.accepted

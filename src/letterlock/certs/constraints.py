@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from cryptography import x509
 
-from letterlock.certs.x509 import extensions, load, name_key
+from letterlock.certs.x509 import extensions, load, name_key, name_keys
 from letterlock.model.certificate import Certificate
 
 #: Critical extensions that OpenSSL processes (X509_supported_extension(3)); any other critical one
@@ -57,6 +57,8 @@ def serves(certificate: Certificate) -> str | None:
 
 def unusable(certificate: Certificate) -> str | None:
     """Why no path may contain a certificate, leaf or issuer, or None."""
+    if None in name_keys(certificate.der):
+        return "has a subject or issuer that cannot be read"
     known = extensions(certificate.der)
     for name in known.malformed:
         if name in _VITAL or name.startswith("second "):
@@ -106,9 +108,8 @@ def forbidden_name(certificate: Certificate, issuer: Certificate) -> str | None:
 
 
 def _names(certificate: Certificate) -> Iterable[x509.GeneralName]:
-    subject = load(certificate.der).subject
-    if subject.rdns:
-        yield x509.DirectoryName(subject)
+    if name_keys(certificate.der)[0]:
+        yield x509.DirectoryName(load(certificate.der).subject)
     names = extensions(certificate.der).get(x509.SubjectAlternativeName)
     if names is not None:
         yield from names

@@ -12,7 +12,7 @@ from pathlib import Path
 from letterlock.certs import material
 from letterlock.certs.errors import CertificateError
 from letterlock.certs.signature import self_signed
-from letterlock.certs.x509 import NameKey, facts, load, name_key
+from letterlock.certs.x509 import NameKey, facts, name_keys
 from letterlock.model.certificate import Certificate
 from letterlock.model.errors import Location
 
@@ -71,14 +71,16 @@ class TrustStore:
         return cls(source, None, (one.der for one in certificates))
 
     def __contains__(self, certificate: Certificate) -> bool:
-        return certificate.der in self._named(name_key(load(certificate.der).subject))
+        return certificate.der in self._named(name_keys(certificate.der)[0])
 
     def issuers_of(self, certificate: Certificate) -> tuple[Certificate, ...]:
         """The anchors whose subject is the certificate's issuer, in the store's order; signatures
         are the caller's to check."""
-        return tuple(facts(found) for found in self._named(name_key(load(certificate.der).issuer)))
+        return tuple(facts(found) for found in self._named(name_keys(certificate.der)[1]))
 
-    def _named(self, name: NameKey) -> list[bytes]:
+    def _named(self, name: NameKey | None) -> list[bytes]:
+        if name is None:
+            return []
         if self._index is None:
             self._index = self._indexed()
         return self._index.get(name, [])
@@ -87,12 +89,11 @@ class TrustStore:
         index: dict[NameKey, list[bytes]] = {}
         for content in (*self._given, *self._from_system()):
             try:
-                root = load(content)
-                subject = name_key(root.subject)
-                if name_key(root.issuer) == subject:
-                    index.setdefault(subject, []).append(content)
-            except (CertificateError, ValueError):
+                subject, issuer = name_keys(content)
+            except CertificateError:
                 continue
+            if subject is not None and subject == issuer:
+                index.setdefault(subject, []).append(content)
         return index
 
     def _from_system(self) -> Iterable[bytes]:

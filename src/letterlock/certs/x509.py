@@ -204,7 +204,7 @@ def _facts(data: bytes) -> Certificate:
         signature_algorithm=_oid_name(parsed.signature_algorithm_oid),
         signature_hash=tolerant(lambda: _signature_hash(parsed), "signature algorithm", None),
         is_ca=_is_ca(known),
-        self_issued=tolerant(lambda: _self_issued(parsed), "names", False),
+        self_issued=_self_issued(data),
         extended_key_usage=_purposes(known),
         issuer_urls=_access_urls(known, AuthorityInformationAccessOID.CA_ISSUERS),
         ocsp_urls=_access_urls(known, AuthorityInformationAccessOID.OCSP),
@@ -225,6 +225,24 @@ def name_key(name: x509.Name) -> NameKey:
         frozenset((attribute.oid.dotted_string, _folded(attribute.value)) for attribute in relative)
         for relative in name.rdns
     )
+
+
+@lru_cache(maxsize=1024)
+def name_keys(data: bytes) -> tuple[NameKey | None, NameKey | None]:
+    """Subject and issuer of a DER certificate for comparison, None for one that cannot be read:
+    cryptography reads names only when they are asked for."""
+    certificate = load(data)
+    return (
+        _readable_key(lambda: certificate.subject),
+        _readable_key(lambda: certificate.issuer),
+    )
+
+
+def _readable_key(name: Callable[[], x509.Name]) -> NameKey | None:
+    try:
+        return name_key(name())
+    except _UNREADABLE:
+        return None
 
 
 def _folded(value: str | bytes) -> str:
@@ -250,8 +268,9 @@ def _one_line(error: BaseException) -> str:
     return printable(" ".join(str(error).split()))[:200] or type(error).__name__
 
 
-def _self_issued(certificate: x509.Certificate) -> bool:
-    return name_key(certificate.subject) == name_key(certificate.issuer)
+def _self_issued(data: bytes) -> bool:
+    subject, issuer = name_keys(data)
+    return subject is not None and subject == issuer
 
 
 def _dns_names(names: x509.SubjectAlternativeName | None) -> tuple[str, ...]:
