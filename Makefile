@@ -27,7 +27,7 @@ format: setup    ## write the source as ruff formats it
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
 bench: setup     ## start-up, dry run and the whole secure, as ratios
-	@$(PY) bench/run.py
+	@$(PY) -m bench.run
 
 docs: setup      ## write the parts of docs/ that come from the program
 	@$(PY) scripts/write_reference
