@@ -253,7 +253,7 @@ def test_unreadable_names_are_told_and_refused(field: int) -> None:
     """Found by changing bytes at random: names are parsed only when they are asked for."""
     whole = hierarchy().leaf.der
     name = der.tbs_fields(whole)[field].whole
-    odd = facts(_replaced(whole, name, name.replace(b"\x31", b"\x02", 1)))
+    odd = facts(_replaced(whole, name, name.replace(b"\x0c", b"\x02", 1)))
     assert any("cannot be read" in told for told in odd.oddities)
     for chain in ([odd], [odd, hierarchy().intermediate.facts], [hierarchy().leaf.facts, odd]):
         verdict = judge(chain, "mail.example.com", _trust(), NOW)
