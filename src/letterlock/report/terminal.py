@@ -33,8 +33,10 @@ STYLES = {
     Severity.INFO: "dim",
 }
 #: From this width on suites are written in full, the group and open logins have columns.
-WIDE = 110
+WIDE = 120
 _MARGIN = 8
+#: As wide as a suite can be at 80 columns: `ECDHE_AES_256_GCM`.
+_SUITE = 17
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -125,16 +127,22 @@ def _address(facts: TargetFacts, address: str, served: _Served, width: int) -> T
     table.add_column("service", no_wrap=True)
     table.add_column("TLS", no_wrap=True)
     table.add_column("version", no_wrap=True)
-    table.add_column("cipher suite", overflow="fold")
+    table.add_column("cipher suite", no_wrap=wide or _suites_are_short(rows), overflow="fold")
     if wide:
         table.add_column("group", no_wrap=True)
     table.add_column("certificate", no_wrap=True)
     if logins:
-        table.add_column("login before TLS" if wide else "open login", overflow="fold")
+        heading = "login before TLS" if wide else "open login"
+        table.add_column(heading, overflow="fold", min_width=len("open login"))
     for each in rows:
         cells = _cells(each, facts.started, served, wide)
         table.add_row(*(cells if logins else cells[:-1]))
     return table
+
+
+def _suites_are_short(rows: list[EndpointFacts]) -> bool:
+    suites = (each.handshake.cipher_suite for each in rows if isinstance(each.handshake, Handshake))
+    return all(len(suite_in_short(suite)) <= _SUITE for suite in suites)
 
 
 def _cells(each: EndpointFacts, at: datetime, served: _Served, wide: bool) -> list[Text]:
@@ -184,7 +192,7 @@ def _certificate_cell(handshake: Handshake, at: datetime, served: _Served) -> Te
     if not handshake.chain:
         return Text("✗ none", style="red")
     left = (handshake.chain[0].not_after - at) // timedelta(days=1)
-    words = f"{served.letter(handshake)}{left} d" if left >= 0 else "expired"
+    words = served.letter(handshake) + (f"{left} d" if left >= 0 else "expired")
     if handshake.verdict.accepted:
         return Text(f"✓ {words}", style="green")
     return Text(f"✗ {words}", style="red")

@@ -30,8 +30,11 @@ def remaining(not_after: datetime, at: datetime) -> str:
 
 
 def suite_in_short(iana: str) -> str:
-    """A suite without the parts that follow from the rest: `ECDHE_RSA_AES_256_GCM`."""
+    """A suite without the parts that follow from the rest or from the certificate's key:
+    `ECDHE_AES_256_GCM`."""
     short = iana.removeprefix("TLS_").replace("_WITH_", "_").replace("_POLY1305", "")
+    for authentication in ("_RSA_", "_ECDSA_"):
+        short = short.replace(f"DHE{authentication}", "DHE_")
     if any(mode in short for mode in ("GCM", "CHACHA20", "CCM")):
         short = short.removesuffix("_SHA384").removesuffix("_SHA256")
     return short
