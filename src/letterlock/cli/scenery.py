@@ -11,10 +11,14 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from letterlock.cli.demo_ca import self_signed
 from letterlock.install.namespace import Layout, PrivateFolder, let_cool
 from letterlock.model.errors import InputError, Location
 
 HOSTNAME = "mail.example.com"
+#: Where the demo's server is reached, and where its visitors come from (RFC 5737).
+ADDRESS = "192.0.2.25"
+VISITOR = "192.0.2.99"
 
 POSTFIX = Path("/etc/postfix")
 DOVECOT = Path("/etc/dovecot")
@@ -49,7 +53,9 @@ _CHROOT_FILES = (
 )  # fmt: skip
 
 
-def layout(*, writable: tuple[str, ...] = (), hostname: str = HOSTNAME) -> Layout:
+def layout(
+    *, writable: tuple[str, ...] = (), hostname: str = HOSTNAME, addresses: tuple[str, ...] = ()
+) -> Layout:
     """A private system where the whole of /etc may be changed, and both servers' state."""
     folders = (
         PrivateFolder("/etc"),
@@ -59,16 +65,21 @@ def layout(*, writable: tuple[str, ...] = (), hostname: str = HOSTNAME) -> Layou
         PrivateFolder.of_server(str(QUEUE)),
     )
     return Layout(
-        folders=folders, empty=(*Layout().empty, "/root"), writable=writable, hostname=hostname
+        folders=folders,
+        empty=(*Layout().empty, "/root"),
+        writable=writable,
+        hostname=hostname,
+        addresses=addresses,
     )
 
 
-def put_up(hostname: str = HOSTNAME) -> None:
-    """Replace both servers' configuration by Debian's stock one, for a host of that name.
+def put_up(hostname: str = HOSTNAME, address: str = "127.0.0.1") -> None:
+    """Replace both servers' configuration by Debian's stock one, for a host of that name and
+    address.
 
     Raises InputError where a server's templates are missing."""
     name, _, _ = hostname.partition(".")
-    hosts = f"127.0.0.1\tlocalhost\n::1\tlocalhost\n127.0.0.1\t{hostname} {name}\n"
+    hosts = f"127.0.0.1\tlocalhost\n::1\tlocalhost\n{address}\t{hostname} {name}\n"
     _write(Path("/etc/hosts"), hosts)
     _write(Path("/etc/mailname"), f"{hostname}\n")
     _put_up_snakeoil(hostname)
@@ -111,12 +122,8 @@ def put_up_dovecot() -> None:
 
 
 def _put_up_snakeoil(hostname: str) -> None:
-    """The self-signed certificate that Debian's package ssl-cert makes for a new host."""
+    """A self-signed certificate, as Debian's package ssl-cert makes for a new host."""
     certificate, key = _SNAKEOIL
-    if certificate.exists() and key.exists():
-        return
-    from letterlock.cli.demo_ca import self_signed
-
     until = datetime.now(UTC) + timedelta(days=3650)
     pem, key_pem = self_signed(hostname, until)
     key.parent.mkdir(mode=0o710, parents=True, exist_ok=True)
