@@ -33,6 +33,8 @@ CHANGING_CALLS = (
     "link", "linkat", "symlink", "symlinkat", "rename", "renameat", "renameat2",
     "unlink", "unlinkat", "mkdir", "mkdirat", "rmdir", "mknod", "mknodat", "utimensat", "flock",
 )  # fmt: skip
+#: Calls on what is no file: a pipe to a server's own program, the terminal.
+_NO_FILE = re.compile(r"^\w+\(\d+<(?:pipe|socket|anon_inode|/dev/(?!shm))")
 _READ_ONLY_OPEN = re.compile(r"^open(at)?\((?!.*O_(CREAT|TRUNC|WRONLY|RDWR))")
 _CALL = re.compile(r"^(?:\d+ +)?(?P<text>(?P<name>\w+)\(.*)$")
 _TIME_LIMIT_SECONDS = 60.0
@@ -70,7 +72,7 @@ def run(action: Action, workplace: Path, *expressions: str) -> Ended:
     _wait(pid, os.WUNTRACED)
     arguments = [word for expression in expressions for word in ("-e", expression)]
     tracer = subprocess.Popen(
-        ["strace", "-f", "-y", "-s", "0", "-o", str(log), *arguments, "-p", str(pid)],
+        ["strace", "-y", "-s", "0", "-o", str(log), *arguments, "-p", str(pid)],
         stderr=subprocess.PIPE,
     )
     try:
@@ -122,7 +124,9 @@ def points(trace: tuple[str, ...]) -> list[Point]:
             continue
         name = match["name"]
         counted[name] += 1
-        if name in CHANGING_CALLS and not _READ_ONLY_OPEN.match(match["text"]):
+        text = match["text"]
+        nothing_kept = _READ_ONLY_OPEN.match(text) or _NO_FILE.match(text)
+        if name in CHANGING_CALLS and not nothing_kept:
             found.append(Point(name, counted[name], match["text"]))
     return found
 

@@ -120,6 +120,9 @@ class StandIn:
     def endpoints(self) -> tuple[Endpoint, ...]:
         return (self.endpoint,)
 
+    def commands(self) -> tuple[str, ...]:
+        return ()
+
     def private_folders(self) -> tuple[str, ...]:
         return ()
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_HOT_NANOSECONDS = 3_000_000_000
 _ACCESS_ACL = "system.posix_acl_access"
 #: Bound to the contents they were made for, so a copy on other contents would be false:
 #: signatures of the integrity subsystem (evm(7), ima).
@@ -98,6 +99,7 @@ def write_like(path: Path, contents: bytes, model: Path) -> None:
     with naming(path), _private(path) as fd:
         write_all(fd, contents)
         _copy_metadata(fd, model)
+        _let_cool(fd, model)
         os.fsync(fd)
 
 
@@ -124,6 +126,17 @@ def _copy_metadata(fd: int, model: Path) -> None:
     os.fchmod(fd, stat.S_IMODE(wanted.st_mode))
     for name in sorted(names, key=lambda name: name == _ACCESS_ACL):
         os.setxattr(fd, name, os.getxattr(model, name))
+
+
+def _let_cool(fd: int, model: Path) -> None:
+    """Date the file a little back, yet later than `model`.
+
+    Postfix's programs read a main.cf that is younger than two seconds again and again until it
+    has "cooled down", lest somebody is still writing it (src/util/dict.c, dict_load_file_xt). A
+    file that gets its name whole needs no such wait."""
+    now = os.fstat(fd).st_mtime_ns
+    then = max(now - _HOT_NANOSECONDS, model.lstat().st_mtime_ns + 1)
+    os.utime(fd, ns=(now, min(then, now)))
 
 
 def make_link(path: Path, text: str, model: Path | None) -> None:
