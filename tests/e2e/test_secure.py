@@ -155,6 +155,24 @@ def test_a_renewed_certificate_is_really_served_and_paths_stay(stock_machine: Ma
     assert_served(machine, ALL, digest(machine, first.certificate), first.root)
 
 
+def test_login_processes_that_live_on_serve_the_renewed_certificate_too(
+    stock_machine: Machine,
+) -> None:
+    machine = stock_machine
+    machine.write(
+        "/etc/dovecot/conf.d/99-local.conf",
+        "service imap-login {\n  service_count = 0\n  process_min_avail = 2\n}\n",
+    )
+    machine.start("Dovecot")
+    first, second = machine.delivery(), machine.delivery(folder="/root/renewal")
+    secure(machine, first)
+    for _ in range(4):
+        assert_served(machine, (143, 993), digest(machine, first.certificate), first.root)
+    secure(machine, second)
+    for _ in range(4):
+        assert_served(machine, (143, 993), digest(machine, second.certificate), second.root)
+
+
 def test_users_ports_hold_the_profile_and_port_25_stays_open_to_old_senders(
     stock_machine: Machine,
 ) -> None:
@@ -283,3 +301,24 @@ def test_wrong_on_the_wire_means_rolled_back_and_the_old_state_served(
     assert_served(machine, DOVECOT_PORTS, digest(machine, first.certificate), first.root)
     listed = machine.letterlock("history").text.splitlines()
     assert "rolled back" in listed[-1]
+
+
+def test_a_laboratorys_own_root_and_a_self_signed_certificate(stock_machine: Machine) -> None:
+    machine = stock_machine
+    machine.start("Dovecot")
+    delivery = machine.delivery()
+    trusting = arguments(delivery)
+    at = trusting.index("--ca-file")
+    without = (*trusting[:at], *trusting[at + 2 :])
+    refused = machine.letterlock(*without)
+    assert refused.status == 2
+    assert machine.letterlock(*without, "--allow-self-signed").status == 0
+
+    machine.must(
+        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+        "-subj", f"/CN={HOSTNAME}", "-addext", f"subjectAltName=DNS:{HOSTNAME}", "-days", "9",
+        "-keyout", "/root/own.key", "-out", "/root/own.crt",
+    )  # fmt: skip
+    own = ("secure", HOSTNAME, "--cert", "/root/own.crt", "--key", "/root/own.key", "--yes")
+    assert "SELF" in machine.letterlock(*own).complaints[-1].upper()
+    assert machine.letterlock(*own, "--allow-self-signed").status == 0

@@ -81,10 +81,12 @@ def prepare(options: SecureOptions, bundle: Bundle, trust: TrustStore) -> Prepar
 
 
 def _believed(bundle: Bundle, trust: TrustStore) -> TrustStore:
-    """A self-signed leaf that was let in (`--allow-self-signed`) is its own trust anchor."""
-    if not bundle.chain and bundle.leaf.self_issued and bundle.leaf not in trust:
-        return TrustStore.of([bundle.leaf], "the certificate itself (--allow-self-signed)")
-    return trust
+    """What was let in by `--allow-self-signed` is its own trust anchor: the root that came with the
+    chain, else the self-signed leaf."""
+    anchor = bundle.root or (None if bundle.chain else bundle.leaf)
+    if anchor is None or not anchor.self_issued or anchor in trust:
+        return trust
+    return TrustStore.of([anchor], "the certificate's own root (--allow-self-signed)")
 
 
 def _known_protocol(version: str | None) -> str | None:
