@@ -26,15 +26,12 @@ from letterlock.cli.certificate_options import (
     read_chain,
 )
 from letterlock.cli.exit_code import ExitCode
+from letterlock.cli.verb import verb
 from letterlock.model.errors import InputError
 
-app = typer.Typer(
+app = verb(
     help="Look at certificates, put chains in order, compare keys, make a CSR, print TLSA records.",
     no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 OutFile = Annotated[

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from letterlock.cli.exit_code import ExitCode
+from letterlock.cli.verb import verb
 from letterlock.model.errors import InputError, Location, UndeterminedError
 from letterlock.model.finding import Severity
 from letterlock.model.service import SERVICES, Service
@@ -32,11 +33,7 @@ Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage or input error,
 not be determined (or nothing answers at all).
 """
 
-app = typer.Typer(
-    rich_markup_mode=None,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = verb()
 
 
 @app.command(epilog=_EPILOG, no_args_is_help=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from letterlock.cli.live_system import JsonFile, Root, write_json
+from letterlock.cli.verb import verb
 
 if TYPE_CHECKING:
     from letterlock.install.history import Entry
@@ -21,11 +22,7 @@ _EPILOG = """Examples:
 Exit codes: 0 fine, 2 usage or input error, 4 refused (another user's folder, a damaged journal).
 """
 
-app = typer.Typer(
-    rich_markup_mode=None,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = verb()
 
 
 @app.command(epilog=_EPILOG)

@@ -43,6 +43,24 @@ def servers_below(root: Path) -> tuple[MailServer, ...]:
         return ()
 
 
+def recover_first(root: Path, wait: float, *, dry_run: bool) -> None:
+    """Recover what was cut short, and say so on standard error, before anything is planned on what
+    it left; with `dry_run` only say so. Raises RefusedError."""
+    from letterlock.install.recover import recover, unfinished
+    from letterlock.install.state import StateFolder
+
+    state = StateFolder(root)
+    cut_short = unfinished(state)
+    if not cut_short:
+        return
+    if dry_run:
+        for run in cut_short:
+            typer.echo(f"note: run {run.id} was cut short; letterlock recover ends it", err=True)
+        return
+    for recovery in recover(state, servers_below(root), wait=wait):
+        typer.echo(recovery, err=True)
+
+
 def observer(root: Path) -> Observe:
     """Full handshakes, judged by the system's own trust store."""
 
@@ -50,9 +68,11 @@ def observer(root: Path) -> Observe:
         endpoints: Sequence[Endpoint], name: str
     ) -> tuple[EndpointFacts, ...]:
         from letterlock.certs.trust import TrustStore
+        from letterlock.probe.limits import Limits
         from letterlock.probe.observe import observe
 
-        return observe(endpoints, name, TrustStore.system(root)) if endpoints else ()
+        # postscreen(8) greets after six seconds.
+        return observe(endpoints, name, TrustStore.system(root), Limits.within(15))
 
     return observe_with_system_trust
 

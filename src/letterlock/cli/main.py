@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from letterlock import __version__
 from letterlock.cli.exit_code import ExitCode
+from letterlock.cli.verb import CONTEXT
 from letterlock.model.errors import LetterlockError
 
 #: Verb → its line in `--help`. Its module, `letterlock.cli.VERB`, is imported only when the verb
@@ -64,7 +65,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     epilog=_EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=CONTEXT,
 )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from letterlock.cli.live_system import JsonFile, Root, Wait, servers_below, write_json
+from letterlock.cli.verb import verb
 
 if TYPE_CHECKING:
     from letterlock.install.recover import Recovery
@@ -23,11 +24,7 @@ Exit codes: 0 fine, also where nothing is to be recovered; 2 usage or input erro
 (another run is at work, or something cannot be brought back; the message says what).
 """
 
-app = typer.Typer(
-    rich_markup_mode=None,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = verb()
 
 
 @app.command(epilog=_EPILOG)

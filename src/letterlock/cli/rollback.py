@@ -13,9 +13,11 @@ from letterlock.cli.live_system import (
     Root,
     Wait,
     observer,
+    recover_first,
     servers_below,
     write_json,
 )
+from letterlock.cli.verb import verb
 from letterlock.model.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,11 +37,7 @@ be undone by its id.
 Exit codes: 0 fine, 2 usage or input error, 3 could not determine, 4 refused or rolled back.
 """
 
-app = typer.Typer(
-    rich_markup_mode=None,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = verb()
 
 
 @app.command(epilog=_EPILOG)
@@ -63,14 +61,11 @@ def rollback(
     Only the lines that the run wrote go back; what somebody edited elsewhere since stays. Where
     somebody changed the same lines, both sides are shown and nothing is changed.
     """
-    from letterlock.install.recover import recover, unfinished
     from letterlock.install.rollback import ConflictError, last_done, plan_rollback
     from letterlock.install.state import StateFolder
 
+    recover_first(root, wait, dry_run=dry_run)
     state = StateFolder(root)
-    if not dry_run and unfinished(state):
-        for recovery in recover(state, servers_below(root), wait=wait):
-            typer.echo(recovery, err=True)
     try:
         plan = plan_rollback(state, run_id or last_done(state))
     except ConflictError as conflict:

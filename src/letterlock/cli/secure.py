@@ -23,8 +23,9 @@ from letterlock.cli.certificate_options import (
     read_bundle,
     trust_store,
 )
-from letterlock.cli.live_system import JsonFile, Root, Wait, servers_below
+from letterlock.cli.live_system import JsonFile, Root, Wait, recover_first
 from letterlock.cli.secure_options import CertLayout, RunOptions, SaslServer, SecureOptions
+from letterlock.cli.verb import verb
 from letterlock.model.errors import InputError, RefusedError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ Exit codes: 0 done, or nothing to do; 2 usage or input error; 3 could not determ
 rolled back: the system is as it was.
 """
 
-app = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
+app = verb()
 
 
 @app.command(epilog=_EPILOG, no_args_is_help=True)
@@ -161,7 +162,7 @@ def secure(
         dry_run=dry_run, rehearse=rehearse, start=start, yes=yes, wait=wait, json_file=json_file
     )
     _demand_root(run)
-    _recover_first(options, run)
+    recover_first(options.root, wait, dry_run=dry_run)
     prepared = _prepare(options, certificate)
     _carry_out(prepared, options, run)
 
@@ -178,18 +179,6 @@ def _demand_root(run: RunOptions) -> None:
             "secure changes the mail server's configuration, which needs root",
             remedy="run it as root, or add --dry-run to see the plan",
         )
-
-
-def _recover_first(options: SecureOptions, run: RunOptions) -> None:
-    """A plan made on top of a run that was cut short would be made on half of it."""
-    from letterlock.install.recover import recover, unfinished
-    from letterlock.install.state import StateFolder
-
-    state = StateFolder(options.root)
-    if run.dry_run or not unfinished(state):
-        return
-    for recovery in recover(state, servers_below(options.root), wait=run.wait):
-        typer.echo(recovery, err=True)
 
 
 def _prepare(options: SecureOptions, certificate: CertificateOptions) -> Prepared:
