@@ -170,6 +170,7 @@ def _tls(each: EndpointFacts) -> Text:
     return Text(word, style=style)
 
 
+_UNREACHED = (Cause.CONNECTION_REFUSED, Cause.UNREACHABLE, Cause.NO_ANSWER)
 _WORDS = {
     Cause.CONNECTION_REFUSED: ("closed", "dim"),
     Cause.UNREACHABLE: ("no route", "dim"),
@@ -178,12 +179,12 @@ _WORDS = {
     Cause.TLS_ALERT: ("fails", "red"),
     Cause.TLS_ERROR: ("fails", "red"),
     Cause.PLAIN_ON_TLS_PORT: ("plain text", "red"),
+    Cause.TLS_ON_PLAIN_PORT: ("misplaced", "red"),
 }
 
 
 def _why_not_connected(each: EndpointFacts) -> str:
-    unreached = (Cause.CONNECTION_REFUSED, Cause.UNREACHABLE, Cause.NO_ANSWER)
-    if isinstance(each.handshake, Unknown) and each.handshake.cause in unreached:
+    if isinstance(each.handshake, Unknown) and each.handshake.cause in _UNREACHED:
         return each.handshake.reason
     return ""
 
@@ -284,6 +285,17 @@ def _where(sighting: Sighting, worst: Severity, addresses: int) -> Text:
     return text
 
 
+#: Not knowing because of these is an answer, or follows from one.
+_ANSWERS = (*_UNREACHED, Cause.NOT_REACHED)
+
+
+def _is_unsure(each: EndpointFacts) -> bool:
+    """Whether something about it stayed open that is neither a closed port nor a fault in red."""
+    known = (each.greeting, each.handshake, each.capabilities_inside)
+    causes = [one.cause for one in known if isinstance(one, Unknown)]
+    return any(cause not in _ANSWERS and cause not in _WORDS for cause in causes)
+
+
 def _summary(facts: TargetFacts, groups: Sequence[Group]) -> Text:
     """How many of each, and what it cost."""
     counts = Counter(group.worst.severity for group in groups)
@@ -291,12 +303,17 @@ def _summary(facts: TargetFacts, groups: Sequence[Group]) -> Text:
     parts = [f"{counts[severity]} {severity}" for severity in worst_first if counts[severity]]
     secured = sum(isinstance(each.handshake, Handshake) for each in facts.endpoints)
     text = Text()
+    unsure = sum(map(_is_unsure, facts.endpoints))
     if parts:
         text.append(f"Found: {', '.join(parts)}.", style="bold")
-    elif secured:
+    elif secured and not unsure:
         text.append("Nothing to complain about.", style="green")
     else:
-        text.append("Nothing could be verified.", style="yellow")
+        nothing = "Nothing found." if secured else "Nothing could be verified."
+        text.append(nothing, style="yellow")
+    if unsure:
+        ports = "1 port" if unsure == 1 else f"{unsure} ports"
+        text.append(f" {ports} could not be determined.", style="yellow")
     noun = "connection" if facts.connections == 1 else "connections"
     return text.append(
         f" TLS on {secured} of {len(facts.endpoints)} ports;"

@@ -1,0 +1,255 @@
+"""`letterlock check` as a user runs it: what is printed where, and the exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.machine import HOSTNAME, PROGRAM, ForbiddenError, Machine, follow_guide
+from tests.probe.hostile import CA, answers, line, serving, silent, with_tls
+
+ENVIRONMENT = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1"}
+POP3 = answers(b"+OK hi\r\n", b"+OK\r\nUIDL\r\n.\r\n", b"+OK bye\r\n")
+
+
+def check(*arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PROGRAM, "check", *arguments],
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def ca_file(tmp_path: Path) -> str:
+    file = str(tmp_path / "ca.pem")
+    CA.cert_pem.write_to_path(file)
+    return file
+
+
+# --- real servers
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    try:
+        machine = Machine(tmp_path_factory.mktemp("shared"))
+    except ForbiddenError as reason:
+        pytest.skip(f"no private system here: {reason}")
+    with machine:
+        follow_guide(machine)
+        machine.start()
+        yield machine
+
+
+@pytest.mark.machine
+def test_seven_ports_of_a_real_server(machine: Machine) -> None:
+    done = machine.letterlock("check", HOSTNAME, "--ca-file", "/root/guide/root.pem", COLUMNS="80")
+    assert done.status == 1, done.complaints
+    rows = re.findall(r"^ *(\d+)  (\w+) +(\w+)  (TLSv1.3) .*✓ 89 d", done.text, re.MULTILINE)
+    assert [(int(port), service) for port, service, _, _ in rows] == [
+        (25, "smtp"), (110, "pop3"), (143, "imap"), (465, "submissions"), (587, "submission"),
+        (993, "imaps"), (995, "pop3s"),
+    ]  # fmt: skip
+    assert "cleartext-login" in done.text
+    assert "port 587: open before TLS: AUTH PLAIN" in done.text
+    assert "Found: 1 high." in done.text
+    assert not done.complaints
+
+
+@pytest.mark.machine
+def test_fail_on(machine: Machine) -> None:
+    arguments = ("check", HOSTNAME, "--ca-file", "/root/guide/root.pem")
+    assert machine.letterlock(*arguments, "--fail-on", "critical").status == 0
+    assert machine.letterlock(*arguments, "--port", "993", "--fail-on", "low").status == 0
+    assert machine.letterlock(*arguments, "--port", "587", "--fail-on", "high").status == 1
+
+
+@pytest.mark.machine
+def test_json_on_stdout_and_in_a_file(machine: Machine) -> None:
+    done = machine.letterlock("check", "localhost", "--name", HOSTNAME, "--json", "-")
+    assert done.status == 1
+    result = json.loads(done.text)
+    places = [(each["address"], each["port"]) for each in result["endpoints"]]
+    ports = [25, 110, 143, 465, 587, 993, 995]
+    assert places == [(address, port) for address in ("127.0.0.1", "::1") for port in ports]
+    assert {each["id"] for each in result["findings"]} == {"cleartext-login", "no-trust-anchor"}
+    machine.letterlock("check", f"{HOSTNAME}:993", "--json", "/root/result.json")
+    written = json.loads(machine.read("/root/result.json"))
+    assert [each["port"] for each in written["endpoints"]] == [993]
+
+
+@pytest.mark.machine
+@pytest.mark.parametrize(("option", "address"), [("--ipv4", "127.0.0.1"), ("-6", "::1")])
+def test_one_family(machine: Machine, option: str, address: str) -> None:
+    done = machine.letterlock("check", "localhost", option, "--port", "25", "--json", "-")
+    assert [each["address"] for each in json.loads(done.text)["endpoints"]] == [address]
+
+
+# --- what may go wrong
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["mail example.com"], "contains white space"),
+        (["a..b"], "an empty label"),
+        (["a.example:0"], "'0' is not a port number"),
+        (["joe@example.com"], "is an e-mail address"),
+        (["good.example", "bad host"], "contains white space"),
+        (["127.0.0.1:4433"], "none of the seven mail ports; say --service"),
+        (["127.0.0.1", "--service", "gopher"], "--service gopher is unknown"),
+        (["127.0.0.1", "--port", "70000"], "'70000' is not a port number"),
+        (["127.0.0.1", "-6"], "127.0.0.1 is an IPv4 address"),
+        (["127.0.0.1", "--name", "a b"], "contains white space"),
+        (["127.0.0.1", "--name", "a.example:25"], "has a port"),
+        (["127.0.0.1", "--ehlo", "a\r\nMAIL FROM:<>"], "contains white space"),
+        (["127.0.0.1", "--ehlo", "[a\r\nQUIT]"], "not an address literal"),
+        (["127.0.0.1", "--timeout", "0"], "not between 0 and 600"),
+        (["127.0.0.1", "--timeout", "nan"], "not between 0 and 600"),
+        (["127.0.0.1", "--ca-file", "/does/not/exist"], "/does/not/exist"),
+        (["127.0.0.1", "--fail-on", "bad"], "is not one of 'info', 'low'"),
+        (["--port", "25"], "Missing argument"),
+    ],
+)
+def test_usage_errors(arguments: list[str], text: str) -> None:
+    done = check(*arguments)
+    assert done.returncode == 2
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_json_file_that_cannot_be_written(tmp_path: Path) -> None:
+    done = check(f"127.0.0.1:{closed_port()}", "--service", "smtp", "--json", f"{tmp_path}/no/x")
+    assert done.returncode == 2
+    assert done.stderr == f"letterlock: {tmp_path}/no/x: the result cannot be written: " + (
+        "No such file or directory\n"
+    )
+
+
+def test_nothing_there() -> None:
+    done = check(f"127.0.0.1:{closed_port()}", "--service", "smtp")
+    assert done.returncode == 3
+    assert "Nothing could be verified." in done.stdout
+
+
+def test_a_name_that_does_not_resolve_does_not_stop_the_others(ca_file: str) -> None:
+    with serving(with_tls(POP3)) as port:
+        done = check(
+            "does-not-exist.invalid", f"127.0.0.1:{port}", "--service", "pop3s",
+            "--name", "mail.example.com", "--ca-file", ca_file, "--fail-on", "low",
+        )  # fmt: skip
+    assert done.returncode == 3
+    assert "does-not-exist.invalid cannot be resolved" in done.stderr
+    assert "✓" in done.stdout
+
+
+def test_a_server_that_does_not_answer_is_not_a_pass(ca_file: str) -> None:
+    with serving(with_tls(POP3)) as good, serving(silent) as bad:
+        ports = [argument for port in (good, bad) for argument in ("--port", str(port))]
+        done = check(
+            "127.0.0.1", *ports, "--service", "pop3s", "--timeout", "0.5",
+            "--name", "mail.example.com", "--ca-file", ca_file,
+        )  # fmt: skip
+    assert done.returncode == 3
+    words = " ".join(done.stdout.split())
+    assert "timed out after 0.5 s waiting for the TLS handshake" in words
+    assert "Nothing found. 1 port could not be determined. TLS on 1 of 2 ports" in words
+
+
+def test_a_good_server(ca_file: str) -> None:
+    with serving(with_tls(POP3)) as port:
+        done = check(
+            f"127.0.0.1:{port}", "--service", "pop3s", "--name", "mail.example.com",
+            "--ca-file", ca_file, "--fail-on", "info",
+        )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "Nothing to complain about. TLS on 1 of 1 ports; 1 connection," in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [("probe.Example.org", b"probe.example.org"), ("[192.0.2.7]", b"[192.0.2.7]")],
+)
+def test_the_name_in_ehlo(given: str, said: bytes) -> None:
+    heard = []
+
+    def script(connection: socket.socket) -> None:
+        connection.sendall(b"220 hi\r\n")
+        heard.append(line(connection))
+
+    with serving(script) as port:
+        check(f"127.0.0.1:{port}", "--service", "smtp", "--ehlo", given)
+    assert heard == [b"EHLO " + said + b"\r\n"]
+
+
+# --- cut short, and on a terminal
+
+
+@contextmanager
+def half_a_server() -> Iterator[list[str]]:
+    """Arguments for one port that answers and one that never will."""
+    with serving(with_tls(POP3)) as good, serving(silent) as bad:
+        ports = [argument for port in (good, bad) for argument in ("--port", str(port))]
+        yield ["127.0.0.1", *ports, "--service", "pop3s", "--name", "mail.example.com"]
+
+
+def test_what_is_known_survives_ctrl_c(ca_file: str, tmp_path: Path) -> None:
+    file = tmp_path / "result.json"
+    with half_a_server() as arguments:
+        options = ["--ca-file", ca_file, "--json", str(file)]
+        command = [str(PROGRAM), "check", *arguments, *options]
+        started = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+        )
+        time.sleep(2)
+        started.send_signal(signal.SIGINT)
+        stdout, stderr = started.communicate(timeout=30)
+    assert started.returncode == 130
+    assert "✓" in stdout
+    assert "the run was interrupted before" in " ".join(stdout.split())
+    assert stderr == "letterlock: interrupted; the rest was not looked at\n"
+    good, bad = json.loads(file.read_text())["endpoints"]
+    assert good["handshake"]["verdict"]["accepted"]
+    assert bad["handshake"]["cause"] == "interrupted"
+
+
+def test_a_bar_on_a_terminal_for_what_takes_long() -> None:
+    with half_a_server() as arguments:
+        ours, theirs = pty.openpty()
+        done = subprocess.run(
+            [PROGRAM, "check", *arguments, "--timeout", "2.5"],
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            env=ENVIRONMENT | {"TERM": "xterm"},
+            timeout=60,
+            check=False,
+        )
+        os.close(theirs)
+        shown = os.read(ours, 65536).decode()
+        os.close(ours)
+    assert done.returncode == 1
+    assert "1/2" in shown
+    assert b"\x1b" not in done.stdout
