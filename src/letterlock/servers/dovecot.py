@@ -13,7 +13,7 @@ from letterlock.conf.dovecot_tree import DovecotTree
 from letterlock.model.errors import InputError, Location, RefusedError
 from letterlock.model.service import Endpoint
 from letterlock.servers.dovecot_configuration import DovecotConfiguration
-from letterlock.servers.reading import read_configuration_file
+from letterlock.servers.reading import configured, read_configuration_file, refusal
 from letterlock.servers.service_manager import manages, systemctl
 from letterlock.servers.tools import Completed, Tools
 from letterlock.servers.version import Version
@@ -47,8 +47,11 @@ class Dovecot:
             version = Version.parse(done.text)
         except ValueError:
             said = done.text.strip() or " ".join(done.complaints)
-            raise InputError(f"Dovecot says it is version {said!r}") from None
-        if not tools.outside(_MAIN_FILE).exists():
+            raise InputError(
+                f"Dovecot says it is version {said!r}, which is no version",
+                remedy="see what `dovecot --version` prints",
+            ) from None
+        if not configured(tools, _MAIN_FILE):
             return None
         return cls(tools, version)
 
@@ -59,11 +62,7 @@ class Dovecot:
         tree = DovecotTree.load(self.file, self._read_file, self._glob)
         done = self._doveconf("-a")
         for complaint in self._faults(done):
-            raise InputError(
-                f"Dovecot refuses its present configuration: {complaint}",
-                where=Location(self.file),
-                remedy="make `doveconf -n` pass first",
-            )
+            raise refusal("Dovecot", complaint, Location(self.file), "doveconf -n")
         effective = DovecotFile.parse(done.stdout, "doveconf").settings()
         return DovecotConfiguration(self.version, tree, effective)
 

@@ -10,7 +10,7 @@ from letterlock.conf.master_cf import MasterCf
 from letterlock.model.errors import InputError, Location, RefusedError
 from letterlock.model.service import Endpoint
 from letterlock.servers.postfix_configuration import PostfixConfiguration
-from letterlock.servers.reading import read_configuration_file
+from letterlock.servers.reading import configured, read_configuration_file, refusal
 from letterlock.servers.service_manager import manages, systemctl
 from letterlock.servers.tools import Completed, Tools
 from letterlock.servers.version import Version
@@ -37,16 +37,20 @@ class Postfix:
         Raises InputError when its programs are there but will not say their version."""
         if not tools.has("postconf"):
             return None
-        done = tools.run("postconf", "-h", "-d", "mail_version", "config_directory")
+        # In a folder without a master.cf, or a fault in it would be all that postconf says.
+        done = tools.run("postconf", "-c", "/", "-h", "-d", "mail_version", "config_directory")
         lines = done.text.split("\n")
         if not done.ok or len(lines) < 2:
             raise InputError(f"postconf fails: {' '.join(done.complaints) or 'no output'}")
         try:
             version = Version.parse(lines[0])
         except ValueError:
-            raise InputError(f"Postfix says it is version {lines[0]!r}") from None
+            raise InputError(
+                f"Postfix says it is version {lines[0]!r}, which is no version",
+                remedy="see what `postconf -d mail_version` prints",
+            ) from None
         folder = lines[1].strip()
-        if not tools.outside(f"{folder}/main.cf").exists():
+        if not configured(tools, f"{folder}/main.cf"):
             return None
         return cls(tools, version, folder)
 
@@ -59,12 +63,10 @@ class Postfix:
         master = MasterCf.parse(*self._file("master.cf"))
         for flag, document in (("-n", main), ("-M", master)):
             for complaint in self._faults(self._run_postconf(flag)):
-                located = next(iter(document.faults()), None)
-                raise InputError(
-                    f"Postfix refuses its present configuration: {complaint}",
-                    where=located.where if located else Location(document.path),
-                    remedy="make `postfix check` pass first",
-                )
+                # Of a service's type or flags postconf does not say the line.
+                fault = next((one for one in master.faults() if one.where), None)
+                otherwise = fault.where if fault and fault.where else Location(document.path)
+                raise refusal("Postfix", complaint, otherwise, "postfix check")
         defaults = self._postconf("-d")
         return PostfixConfiguration(self.version, self.folder, main, master, defaults)
 
@@ -86,7 +88,7 @@ class Postfix:
     def validate(self) -> tuple[str, ...]:
         return (
             *self._faults(self._run_postconf("-M")),
-            *self._faults(self._postfix("check")),
+            *self._faults(self._postfix("check", terminal=True)),
         )
 
     @staticmethod
@@ -114,8 +116,11 @@ class Postfix:
     def reload(self) -> None:
         self._demand(self._postfix("reload"))
 
-    def _postfix(self, command: str) -> Completed:
-        return self.tools.run("postfix", "-c", self.folder, command, timeout=60)
+    def _postfix(self, command: str, *, terminal: bool = False) -> Completed:
+        """With `terminal` its complaints come to us; else they go to syslog (src/postfix/postfix.c
+        asks isatty(STDERR_FILENO))."""
+        argv = ("postfix", "-c", self.folder, command)
+        return self.tools.run(*argv, timeout=60, terminal=terminal)
 
     @staticmethod
     def _demand(done: Completed) -> None:

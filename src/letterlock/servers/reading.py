@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import stat
 
 from letterlock.model.errors import InputError, Location
@@ -9,6 +11,29 @@ from letterlock.servers.tools import Tools
 
 #: A hand-grown configuration is some 50 kB; what is larger than this is no configuration.
 MAX_BYTES = 8 * 1024 * 1024
+
+#: How both servers' checkers name the place: `/etc/postfix/main.cf, line 47: …`, `file
+#: /etc/postfix/master.cf: line 1: …`, `Error in configuration file /etc/dovecot/… line 84: …`.
+_PLACE = re.compile(r"(?P<file>/\S+?)[,:]? line (?P<line>\d+): (?P<what>.+)")
+_SPEAKER = re.compile(r"^\S+: (?:fatal|error|Fatal|Error): ")
+
+
+def configured(tools: Tools, path: str) -> bool:
+    """Whether a server's main file is there: a dangling link is, and is a fault to be told."""
+    return os.path.lexists(tools.outside(path))
+
+
+def refusal(server: str, complaint: str, otherwise: Location, checker: str) -> InputError:
+    """A line in which a server's own checker refuses the configuration it has, as our error at
+    the place it names, or `otherwise`."""
+    placed = _PLACE.search(complaint)
+    where = Location(placed["file"], int(placed["line"])) if placed else otherwise
+    what = placed["what"] if placed else _SPEAKER.sub("", complaint)
+    return InputError(
+        f"{server} refuses its present configuration: {what}",
+        where=where,
+        remedy=f"make `{checker}` pass first",
+    )
 
 
 def read_configuration_file(tools: Tools, path: str) -> bytes:

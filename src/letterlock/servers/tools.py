@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import select
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,20 +54,58 @@ def _memory_file(contents: bytes = b"") -> Iterator[int]:
         os.close(descriptor)
 
 
+def _environment() -> dict[str, str]:
+    return {"PATH": _PATH, "LC_ALL": "C", "HOME": os.environ.get("HOME", "/root")}
+
+
 def _contents(descriptor: int) -> bytes:
     size = os.fstat(descriptor).st_size
     return os.pread(descriptor, min(size, _MAX_OUTPUT), 0)
 
 
-def _wait(process: subprocess.Popen[bytes], timeout: float) -> int | None:
-    """The exit code; None where it had to be killed. Sleeps on the process itself (pidfd_open(2)):
-    Popen.wait with a timeout polls with growing pauses, a third of the time of a dry run."""
+@contextmanager
+def _terminal() -> Iterator[tuple[int, int]]:
+    """A pseudo-terminal: our end, which never blocks, and the program's."""
+    ours, theirs = os.openpty()
+    os.set_blocking(ours, False)
+    try:
+        yield ours, theirs
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def _heard(terminal: int) -> bytes:
+    """What has been written to a terminal since it was last asked."""
+    said = b""
+    try:
+        while len(said) < _MAX_OUTPUT:
+            said += os.read(terminal, 65536)
+    except OSError:  # nothing now (EAGAIN), or nobody has it open any more (EIO)
+        pass
+    return said
+
+
+def _wait(
+    process: subprocess.Popen[bytes], timeout: float, terminal: int | None = None
+) -> tuple[int | None, bytes]:
+    """The exit code, None where it had to be killed, and what it wrote to a terminal. Sleeps on
+    the process itself (pidfd_open(2)): Popen.wait with a timeout polls with growing pauses, a
+    third of the time of a dry run."""
+    deadline = time.monotonic() + timeout
+    said, ended, late = b"", False, False
     try:
         descriptor = os.pidfd_open(process.pid)
         try:
             poll = select.poll()
             poll.register(descriptor, select.POLLIN)
-            ended = bool(poll.poll(timeout * 1000))
+            if terminal is not None:
+                poll.register(terminal, select.POLLIN)
+            while not ended and not late:
+                ready = [fd for fd, _ in poll.poll(max(0, deadline - time.monotonic()) * 1000)]
+                ended, late = descriptor in ready, not ready
+                if terminal is not None:
+                    said += _heard(terminal)
         finally:
             os.close(descriptor)
     except BaseException:
@@ -76,7 +115,7 @@ def _wait(process: subprocess.Popen[bytes], timeout: float) -> int | None:
     if not ended:
         process.kill()
     status = process.wait()
-    return status if ended else None
+    return (status if ended else None), said
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,29 +140,39 @@ class Tools:
         """The path by which we reach what that system calls `path`."""
         return self.root / str(path).lstrip("/")
 
-    def run(self, *argv: str, stdin: bytes | None = None, timeout: float = 30) -> Completed:
-        """Run a program to its end.
+    def run(
+        self,
+        *argv: str,
+        stdin: bytes | None = None,
+        timeout: float = 30,
+        terminal: bool = False,
+    ) -> Completed:
+        """Run a program to its end; with `terminal` its standard error is one.
 
         Raises UndeterminedError when it is not there or does not end within `timeout` seconds."""
-        environment = {"PATH": _PATH, "LC_ALL": "C", "HOME": os.environ.get("HOME", "/root")}
         # Files, not pipes: a daemon such as Dovecot's master keeps its standard error open, and
         # the pipe's end would never come.
-        with _memory_file(stdin or b"") as given, _memory_file() as out, _memory_file() as err:
+        with _memory_file(stdin or b"") as given, _memory_file() as out, ExitStack() as stack:
+            if terminal:
+                ours, err = stack.enter_context(_terminal())
+            else:
+                ours, err = None, stack.enter_context(_memory_file())
             try:
                 process = subprocess.Popen(
                     [*self.prefix, *argv],
                     stdin=given,
                     stdout=out,
                     stderr=err,
-                    env=environment,
+                    env=_environment(),
                     cwd="/",
                 )
             except OSError as error:
                 raise UndeterminedError(f"{argv[0]} cannot be run: {error.strerror}") from error
-            status = _wait(process, timeout)
+            status, said = _wait(process, timeout, ours)
             if status is None:
                 raise UndeterminedError(f"{argv[0]} did not end within {timeout:g} s")
-            return Completed(tuple(argv), status, _contents(out), _contents(err))
+            complaints = said if terminal else _contents(err)
+            return Completed(tuple(argv), status, _contents(out), complaints)
 
     def has(self, program: str) -> bool:
         """Whether a program of that name is on that system's PATH."""
