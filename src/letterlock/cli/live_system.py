@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,9 +27,34 @@ Wait = Annotated[
     float,
     typer.Option(metavar="SECONDS", min=0, help="Wait this long for another run to end."),
 ]
+
+
+def _writable(file: str | None) -> str | None:
+    """Raise InputError where `write_json` would in the end: a run whose result is lost cannot be
+    told from one that failed."""
+    if file is None or file == "-":
+        return file
+    path = Path(file)
+    reason = None
+    if path.is_dir():
+        reason = "it is a folder"
+    elif not path.parent.is_dir():
+        reason = f"there is no folder {path.parent}"
+    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+        reason = "not allowed, or read-only"
+    if reason:
+        raise InputError(f"--json {file} cannot be written: {reason}")
+    return file
+
+
 JsonFile = Annotated[
     str | None,
-    typer.Option("--json", metavar="FILE", help="Write the result as JSON; - for stdout."),
+    typer.Option(
+        "--json",
+        metavar="FILE",
+        help="Write the result as JSON; - for stdout.",
+        callback=_writable,
+    ),
 ]
 
 
@@ -88,4 +114,4 @@ def write_json(file: str, document: object) -> None:
     try:
         Path(file).write_bytes(text)
     except OSError as error:
-        raise InputError(f"--json {file}: cannot be written: {error.strerror}") from error
+        raise InputError(f"--json {file} cannot be written: {error.strerror}") from error

@@ -189,7 +189,7 @@ def _prepare(options: SecureOptions, certificate: CertificateOptions) -> Prepare
 
 
 def _carry_out(prepared: Prepared, options: SecureOptions, run: RunOptions) -> None:
-    from letterlock.cli.secure_plan import refuse_taken_ports
+    from letterlock.cli.secure_plan import refuse_invalid, refuse_taken_ports
     from letterlock.cli.secure_run import SecureRun
 
     work = SecureRun(prepared, options, run)
@@ -198,6 +198,8 @@ def _carry_out(prepared: Prepared, options: SecureOptions, run: RunOptions) -> N
     if run.dry_run:
         work.show_plan()
         return
+    if prepared.plan.changes:
+        refuse_invalid(prepared)
     if prepared.plan.changes and not run.yes:
         work.show_plan()
         _ask()

@@ -14,7 +14,7 @@ from letterlock.certs.trust import TrustStore
 from letterlock.cli.secure_options import SecureOptions
 from letterlock.install.intent import Intent, Surroundings
 from letterlock.install.plan import Configurations, plan_secure
-from letterlock.model.errors import InputError, RefusedError
+from letterlock.model.errors import InputError, Location, RefusedError
 from letterlock.model.plan import Change, DirectoryChange, FileChange, Plan, Reason
 from letterlock.profiles.profile import PROTOCOL_VERSIONS, load
 from letterlock.servers.dovecot import Dovecot
@@ -22,6 +22,7 @@ from letterlock.servers.dovecot_configuration import DovecotConfiguration
 from letterlock.servers.find import find_servers
 from letterlock.servers.postfix import Postfix
 from letterlock.servers.postfix_configuration import PostfixConfiguration
+from letterlock.servers.reading import refusal
 from letterlock.servers.sasl import sasl_state
 from letterlock.servers.sockets import holder
 from letterlock.servers.strength import cipher_suites, openssl_knows_group
@@ -139,6 +140,18 @@ def _dh_changes(tools: Tools, size: int | None, before: tuple[Change, ...]) -> t
     made = any(isinstance(c, DirectoryChange) and c.path == folder for c in before)
     missing = not made and not tools.outside(folder).is_dir()
     return (DirectoryChange(folder), change) if missing else (change,)
+
+
+def refuse_invalid(prepared: Prepared) -> None:
+    """Raise InputError where a server's own checker refuses the configuration that it has: what
+    comes of a change to it could not be told from what was wrong before."""
+    for server in prepared.servers:
+        if isinstance(server, Postfix):
+            main_file, checker = f"{server.folder}/main.cf", "postfix check"
+        else:
+            main_file, checker = server.file, "doveconf -n"
+        for complaint in server.validate():
+            raise refusal(server.name, complaint, Location(main_file), checker)
 
 
 def refuse_taken_ports(prepared: Prepared, starting: bool) -> None:
