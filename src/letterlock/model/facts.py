@@ -7,6 +7,7 @@ from datetime import datetime
 
 from letterlock.model.certificate import Certificate, ChainVerdict
 from letterlock.model.service import Endpoint
+from letterlock.model.tls_facts import TlsFacts
 from letterlock.model.unknown import Unknown
 
 
@@ -58,6 +59,8 @@ class EndpointFacts:
     after_starttls: bytes = b""
     #: True when we came from the very address that we went to: some servers count that as secure.
     from_same_address: bool = False
+    #: What further conversations told, where they were asked for.
+    tls: TlsFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
