@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from letterlock.model.errors import InputError, UndeterminedError
-from letterlock.probe.resolve import Family, Target, parse_target, resolve
+from letterlock.probe.resolve import Family, Target, own_name, parse_target, resolve
 
 GOOD = {
     "mail.example.com": ("mail.example.com", None),
@@ -112,3 +114,21 @@ def test_a_name_that_does_not_resolve() -> None:
     target = Target("x", "does-not-exist.invalid", "does-not-exist.invalid")
     with pytest.raises(UndeterminedError, match=r"does-not-exist.invalid cannot be resolved"):
         resolve(target)
+
+
+@pytest.mark.parametrize(
+    ("host", "full", "look_up", "said"),
+    [
+        ("mail.example.com", "x.example.com", True, "mail.example.com"),
+        ("mail", "mail.example.com", True, "mail.example.com"),
+        ("mail", "mail.example.com", False, "mail"),
+        ("no name", "no name", True, "[127.0.0.1]"),
+        ("", "", False, "[127.0.0.1]"),
+    ],
+)
+def test_own_name(
+    monkeypatch: pytest.MonkeyPatch, host: str, full: str, look_up: bool, said: str
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: host)
+    monkeypatch.setattr(socket, "getfqdn", lambda _name: full)
+    assert own_name(look_up) == said

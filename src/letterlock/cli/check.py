@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from letterlock.cli.exit_code import ExitCode
+from letterlock.cli.live_system import JsonFile
 from letterlock.cli.verb import verb
 from letterlock.model.errors import InputError, Location, UndeterminedError
 from letterlock.model.finding import Severity
@@ -69,10 +70,7 @@ def check(
     ] = None,
     ipv4: Annotated[bool, typer.Option("--ipv4", "-4", help="IPv4 addresses only.")] = False,
     ipv6: Annotated[bool, typer.Option("--ipv6", "-6", help="IPv6 addresses only.")] = False,
-    json_file: Annotated[
-        str | None,
-        typer.Option("--json", metavar="FILE", help="Write the result as JSON; - for stdout."),
-    ] = None,
+    json_file: JsonFile = None,
     pem: Annotated[bool, typer.Option("--pem", help="Certificates in the JSON, in full.")] = False,
     fail_on: Annotated[
         Severity,
@@ -147,36 +145,18 @@ def _request(
     )
 
 
-def _ehlo_name(given: str | None) -> str:
-    """The name we say in EHLO: a host name, or an address literal (RFC 5321 section 4.1.3)."""
+def _ehlo_name(given: str | None) -> str | None:
+    """The name to say in EHLO: a host name, or an address literal (RFC 5321 section 4.1.3)."""
     from letterlock.probe.resolve import host_name
 
     if given is None:
-        return _own_name()
+        return None
     if given.startswith("[") and given.endswith("]") and given[1:-1].isascii():
         literal = given[1:-1].removeprefix("IPv6:")
         if literal and all(char in "0123456789abcdefABCDEF:." for char in literal):
             return given
         raise InputError(f"--ehlo {given} is not an address literal such as [192.0.2.1]")
     return host_name(given)
-
-
-def _own_name() -> str:
-    """This host's full name where it has one; else what it is called, else a literal."""
-    import socket
-
-    from letterlock.probe.resolve import host_name
-
-    for candidate in (socket.gethostname(), socket.getfqdn()):
-        if "." in candidate:
-            try:
-                return host_name(candidate)
-            except InputError:
-                continue
-    try:
-        return host_name(socket.gethostname())
-    except InputError:
-        return "[127.0.0.1]"
 
 
 def _service(name: str | None) -> Service | None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from letterlock.findings import certificate, login, reach, tls
+from letterlock.findings.rule import REGISTRY
 from letterlock.model.facts import EndpointFacts, TargetFacts
 from letterlock.model.finding import Finding
+
+#: Every kind of finding by its id; complete, since all of them are imported here.
+RULES = REGISTRY
 
 _OF_AN_ENDPOINT: tuple[Callable[[EndpointFacts], Iterator[Finding]], ...] = (
     reach.reach,

@@ -38,8 +38,9 @@ STARTTLS_REFUSED = define(
 HANDSHAKE_FAILED = define(
     "handshake-failed",
     "The TLS handshake fails",
-    "A client that offers everything from TLS 1.0 to 1.3, weak suites too, cannot agree with the "
-    "server: it has no usable certificate, no protocol or suite in common, or is no TLS server.",
+    "A client that offers TLS 1.0 to 1.3 with every suite OpenSSL still knows, weak ones too, "
+    "cannot agree with the server: it has no usable certificate, no protocol or suite in common, "
+    "or is no TLS server.",
     source="RFC 8446 section 6.2",
     severity=Severity.HIGH,
     postfix="Postfix: set smtpd_tls_loglevel = 1 and look in its log; then at "

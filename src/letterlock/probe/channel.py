@@ -14,6 +14,8 @@ _CHUNK = 16384
 #: A plain-text answer to a ClientHello is read to its first line end, this long at most.
 _LINE_SECONDS = 2.0
 _LINE_BYTES = 200
+#: Our last bytes may take this long to leave.
+_CLOSE_SECONDS = 1.0
 
 
 class Channel:
@@ -89,6 +91,8 @@ class Channel:
             if self._session is not None:
                 self._writer.write(self._session.close())
             self._writer.close()
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._writer.wait_closed()
         except (OSError, RuntimeError):
             self._writer.transport.abort()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import socket
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -13,6 +12,7 @@ from letterlock.model.facts import EndpointFacts
 from letterlock.model.service import Endpoint
 from letterlock.probe.endpoint import probe_endpoint
 from letterlock.probe.limits import Limits
+from letterlock.probe.resolve import own_name
 
 #: Connections at once to one address: a stock Postfix allows a client 50, postscreen and many
 #: firewalls far fewer.
@@ -46,7 +46,7 @@ def observe(
         name,
         trust,
         limits or Limits(),
-        ehlo_name or socket.gethostname(),
+        ehlo_name or own_name(look_up=not all(map(_is_loopback, endpoints))),
         concurrency,
         progress,
         at,
@@ -66,7 +66,8 @@ async def _visits(
 ) -> tuple[EndpointFacts, ...]:
     gates: dict[str, asyncio.Semaphore] = {}
     for endpoint in endpoints:
-        count = concurrency or _polite_concurrency(endpoint.address)
+        polite = LOOPBACK_CONCURRENCY if _is_loopback(endpoint) else REMOTE_CONCURRENCY
+        count = concurrency or polite
         gates.setdefault(endpoint.address, asyncio.Semaphore(count))
 
     async def visit(endpoint: Endpoint) -> EndpointFacts:
@@ -79,6 +80,5 @@ async def _visits(
     return tuple(await asyncio.gather(*(visit(endpoint) for endpoint in endpoints)))
 
 
-def _polite_concurrency(address: str) -> int:
-    loopback = ipaddress.ip_address(address).is_loopback
-    return LOOPBACK_CONCURRENCY if loopback else REMOTE_CONCURRENCY
+def _is_loopback(endpoint: Endpoint) -> bool:
+    return ipaddress.ip_address(endpoint.address).is_loopback

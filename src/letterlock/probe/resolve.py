@@ -106,6 +106,20 @@ def resolve(target: Target, family: Family = Family.BOTH) -> tuple[str, ...]:
     return tuple(sorted(addresses, key=lambda address: ":" in address))
 
 
+def own_name(look_up: bool) -> str:
+    """What we call ourselves in EHLO: this host's name, with `look_up` its full one as the resolver
+    knows it; an address literal where it has no name that could be said (RFC 5321 section
+    4.1.4)."""
+    name = socket.gethostname()
+    candidates = [name] if "." in name or not look_up else [socket.getfqdn(name), name]
+    for candidate in candidates:
+        try:
+            return host_name(candidate)
+        except InputError:
+            continue
+    return "[127.0.0.1]"
+
+
 def _split(text: str) -> tuple[str, int | None]:
     bracketed = _BRACKETED.fullmatch(text)
     if bracketed:
