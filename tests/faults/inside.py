@@ -71,7 +71,8 @@ class Bench:
         assert ended.status in allowed, f"ended with {ended.status}: {ended.stderr}"
         assert error is None or ended.struck(point), "the call was never reached"
         self._key_is_private()
-        recover(StateFolder(), self.prepared.servers)
+        recoveries = recover(StateFolder(), self.prepared.servers)
+        assert not [note for recovery in recoveries for note in recovery.notes], recoveries
         now = tree(*FOLDERS)
         assert now in (self.old, self.new), f"neither state: {unlike(now, self.old)}"
         if error is not None:

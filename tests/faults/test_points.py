@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from letterlock.install.history import Result, history
+from letterlock.install.journal import Undone
 from letterlock.install.recover import recover
 from letterlock.install.state import StateFolder
 from tests.faults import strace
@@ -86,13 +87,16 @@ class Bench:
         assert ended.status in allowed, f"ended with {ended.status}: {ended.stderr}"
         tree.keys_are_private(root)
         state = StateFolder(root)
-        recover(state, ())
+        notes = [note for recovery in recover(state, ()) for note in recovery.notes]
+        assert not notes, notes
         now = tree.snapshot(root)
         assert now in (self.old, self.new), f"neither state: {_unlike(now, self.old)}"
         if fault != KILLED:
             kept = self.new if ended.status == 0 else self.old
             assert now == kept, f"exit code {ended.status} but {_unlike(now, kept)}"
         assert recover(state, ()) == (), "recover finds work again"
+        records = [record for run in state.runs() for record in run.records]
+        assert not [each for each in records if isinstance(each, Undone) and each.kept]
         for entry in history(state):
             assert entry.result is not Result.CUT_SHORT, entry
         assert not list((root / "var/lib/letterlock").rglob(".letterlock-*"))
