@@ -32,7 +32,8 @@ from tests.probe.hostile import (
 BANNER = b"220 mail.example.com ESMTP\r\n"
 EHLO = b"250-mail.example.com\r\n250-AUTH PLAIN\r\n250 STARTTLS\r\n"
 READY = b"220 2.0.0 Ready to start TLS\r\n"
-SHORT = Limits(connect=5, banner=0.4, reply=0.4, handshake=0.4, farewell=0.4, received=1 << 17)
+#: Long enough for a busy machine to answer in, short enough to wait for in vain.
+SHORT = Limits(connect=5, banner=0.9, reply=0.9, handshake=0.9, farewell=0.1, received=1 << 17)
 PATIENT = Limits(connect=5, banner=5, reply=5, handshake=5, farewell=0.1, received=1 << 20)
 
 
@@ -55,13 +56,13 @@ def trusting_our_ca(folder: Path) -> TrustStore:
 
 
 NO_GREETING: dict[str, tuple[Script, Service, Limits, Cause, str]] = {
-    "silent": (silent, SMTP, SHORT, Cause.TIMEOUT, "0.4 s waiting for the banner"),
+    "silent": (silent, SMTP, SHORT, Cause.TIMEOUT, "0.9 s waiting for the banner"),
     "a byte at a time": (
         trickles(b"220-patience\r\n", 0.02),
         SMTP,
         SHORT,
         Cause.TIMEOUT,
-        "0.4 s waiting for the banner",
+        "0.9 s waiting for the banner",
     ),
     "endless banner": (
         floods(with_=b"220-more\r\n"),
@@ -163,7 +164,7 @@ NO_GREETING: dict[str, tuple[Script, Service, Limits, Cause, str]] = {
         SMTP,
         SHORT,
         Cause.TIMEOUT,
-        "0.4 s waiting for the answer to EHLO",
+        "0.9 s waiting for the answer to EHLO",
     ),
     "451 to EHLO": (answers(BANNER, b"451 no\r\n"), SMTP, PATIENT, Cause.THROTTLED, "451 no"),
     "502 to HELO too": (
@@ -185,13 +186,13 @@ NO_HANDSHAKE: dict[str, tuple[Script, Limits, Cause, str]] = {
         answers(BANNER, EHLO),
         SHORT,
         Cause.TIMEOUT,
-        "0.4 s waiting for the answer to STARTTLS",
+        "0.9 s waiting for the answer to STARTTLS",
     ),
     "ClientHello hangs": (
         answers(BANNER, EHLO, READY),
         SHORT,
         Cause.TIMEOUT,
-        "0.4 s waiting for the TLS handshake",
+        "0.9 s waiting for the TLS handshake",
     ),
     "reset at STARTTLS": (
         resets_after(BANNER, EHLO),
@@ -207,7 +208,7 @@ NO_HANDSHAKE: dict[str, tuple[Script, Limits, Cause, str]] = {
     ),
 }
 NO_IMPLICIT_TLS: dict[str, tuple[Script, Limits, Cause, str]] = {
-    "silent": (silent, SHORT, Cause.TIMEOUT, "0.4 s waiting for the TLS handshake"),
+    "silent": (silent, SHORT, Cause.TIMEOUT, "0.9 s waiting for the TLS handshake"),
     "plain text": (answers(BANNER), PATIENT, Cause.PLAIN_ON_TLS_PORT, "'220 mail.example.com"),
     "plain text, slowly": (
         trickles(BANNER, 0.005),
@@ -250,7 +251,7 @@ NO_IMPLICIT_TLS: dict[str, tuple[Script, Limits, Cause, str]] = {
         after_hello(b"", trickles(b"\x16\x03\x03\x3f\xff", 0.02)),
         SHORT,
         Cause.TIMEOUT,
-        "0.4 s waiting for the TLS handshake",
+        "0.9 s waiting for the TLS handshake",
     ),
     "reset": (
         after_hello(b"", resets_after()),
@@ -381,7 +382,10 @@ def test_preauth_offers_no_starttls() -> None:
 
 
 def test_every_endpoint_has_its_answer_in_the_order_given() -> None:
-    with serving(answers(BANNER, b"250 x\r\n", b"221 x\r\n")) as good, serving(silent) as bad:
+    with (
+        serving(answers(BANNER, b"250 x\r\n", b"221 x\r\n")) as good,
+        serving(closes_after()) as bad,
+    ):
         ports = [bad, good, bad, good]
         endpoints = [Endpoint("127.0.0.1", port, SMTP) for port in ports]
         told: list[EndpointFacts] = []
