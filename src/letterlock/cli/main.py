@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from letterlock import __version__
 from letterlock.cli.exit_code import ExitCode
@@ -87,10 +88,30 @@ def letterlock(
 def run() -> None:
     """The entry point of the command `letterlock`."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False) or ExitCode.FINE)
     except LetterlockError as error:
-        typer.echo(f"letterlock: {error}", err=True)
-        sys.exit(ExitCode.of(error))
+        _end(str(error), ExitCode.of(error))
+    except typer.Abort:
+        _end("nothing was changed: no answer came", ExitCode.REFUSED)
+    except TyperException as error:
+        _end_usage(error)
     except KeyboardInterrupt:
-        typer.echo("letterlock: interrupted", err=True)
-        sys.exit(ExitCode.INTERRUPTED)
+        _end("interrupted", ExitCode.INTERRUPTED)
+
+
+def _end(text: str, code: ExitCode) -> NoReturn:
+    """One line, whatever a file's name or a certificate's subject put into it."""
+    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    typer.echo(f"letterlock: {shown}", err=True)
+    sys.exit(code)
+
+
+def _end_usage(error: TyperException) -> NoReturn:
+    """What typer found wrong with the command line; without any arguments that is the help."""
+    context = getattr(error, "ctx", None)
+    if context is not None and error.message == context.get_help():
+        typer.echo(error.message, err=True)
+        sys.exit(ExitCode.USAGE)
+    what = error.format_message().removesuffix(".").replace("Value error, ", "")
+    command = context.command_path if context is not None else "letterlock"
+    _end(f"{what}; {command} --help lists what there is", ExitCode.USAGE)
