@@ -22,11 +22,11 @@ JUNK = st.sampled_from(
 )
 
 POSTFIX_NAME = st.sampled_from(
-    [b"smtpd_tls_cert_file", b"smtpd_tls_key_file", b"smtp_tls_security_level", b"myhostname",
+    [b"smtpd_tls_cert_file", b"smtpd_tls_key_file", b"smtp_tls_security_level", b"relayhost",
      b"smtpd_use_tls", b"tls_preempt_cipherlist", b"mydestination", b"smtpd_helo_restrictions"]
 )  # fmt: skip
 WORD = st.sampled_from(
-    [b"yes", b"may", b"/etc/ssl/a.pem", b"$myhostname", b"${name?{b}:{c}}", b"permit_mynetworks,",
+    [b"yes", b"may", b"/etc/ssl/a.pem", b"$mydomain", b"${name?{b}:{c}}", b"permit_mynetworks,",
      b"inline:{ {a = b} }", b"a=b", b"|x", b"#no-comment", b"$$", b"\xc3\xbc", b"\xfc"]
 )  # fmt: skip
 VALUE = st.lists(WORD, max_size=3).map(b" ".join)

@@ -192,7 +192,15 @@ def test_made_up_main_cf(tmp_path: Path, data: bytes) -> None:
     theirs = read_main(tmp_path, data)
     assert theirs is not None
     mine = ours(document)
-    assert {name: mine.get(name) for name in theirs} == theirs
+    # What it does not know it prints in a warning, odd bytes as question marks.
+    for name, value in theirs.items():
+        if "?" not in name:
+            assert value in (mine[name], printable(mine[name]))
+
+
+def printable(text: str) -> str:
+    data = text.encode("utf-8", "surrogateescape")
+    return "".join(chr(byte) if 32 <= byte < 127 else "?" for byte in data)
 
 
 @FUZZ

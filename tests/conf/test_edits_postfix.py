@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from letterlock.conf.errors import ConfError
@@ -13,7 +13,7 @@ from tests.conf import grammar
 from tests.conf.lines import changed, comments
 
 NAMES = st.sampled_from(
-    ["smtpd_tls_cert_file", "smtpd_tls_key_file", "tls_preempt_cipherlist", "myhostname", "new"]
+    ["smtpd_tls_cert_file", "smtpd_tls_key_file", "tls_preempt_cipherlist", "relayhost", "new"]
 )
 VALUES = st.sampled_from(["may", "", "/etc/ssl/a.pem", "a, b", "$x", "ü", "#x", "a = b"])
 
@@ -72,7 +72,9 @@ def test_without_a_setting(data: bytes, name: str) -> None:
     assert others(after, name) == others(before, name)
     assert comments(bytes(after)) == comments(data)
     _, came = changed(data, bytes(after))
-    assert all(line in data.split(b"\n") for line in came)
+    assert set(came) <= {line.removesuffix(b"\r") for line in data.split(b"\n")} | set(
+        data.split(b"\n")
+    )
 
 
 OPTIONS = st.sampled_from(
@@ -102,6 +104,8 @@ def others_services(document: MasterCf, service: MasterService) -> list[tuple[ob
 @settings(max_examples=250)
 @given(grammar.MASTER_CF, st.integers(0, 9), OPTIONS, OPTION_VALUES)
 def test_an_override(data: bytes, index: int, name: str, value: str) -> None:
+    # A form feed continues a line but separates no words: such a line is refused, not edited.
+    assume(b"\f" not in data)
     before = master_cf(data)
     if not before.services():
         return

@@ -213,8 +213,12 @@ def _written(value: str, kind: ValueKind) -> str:
 def _replaced(lines: Lines, statement: Statement, value: str) -> Lines:
     """`lines` with another value in a setting. It goes where the old one begins; the comment of
     its last line stays; the other lines of the old value go."""
-    start = statement.value_start
-    anchor = [piece for piece in statement.pieces if piece.offset <= start][-1]
+    start, at = statement.value_start, statement.value_start
+    if not value:
+        # Right after the sign: a backslash with nothing after it would join the next setting.
+        start = statement.text.rindex("=", 0, start) + 1
+        at = start - 1
+    anchor = [piece for piece in statement.pieces if piece.offset <= at][-1]
     last = statement.pieces[-1]
     head = lines[anchor.index][: anchor.start + start - anchor.offset]
     head = _spaced(head, statement) if value else head.rstrip(BLANKS)

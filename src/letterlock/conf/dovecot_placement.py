@@ -104,8 +104,10 @@ def _block_end(block: tuple[str, ...], lines: Lines, structure: Structure) -> tu
     last = [each for each in structure.blocks if each.path == block][-1]
     own = [s for s, path in structure.located if path == block and s.kind is Kind.SETTING]
     indent = indentation(lines[own[-1].first]) if own else indentation(lines[last.begin]) + "  "
-    index = _before_unfinished(lines, structure, []) if last.end is None else last.end
-    return index, indent
+    if last.end is not None:
+        return last.end, indent
+    unclosed = [b.begin for b in structure.blocks if b.end is None and b.begin > last.begin]
+    return _before_unfinished(lines, structure, unclosed), indent
 
 
 def _before_unfinished(lines: Lines, structure: Structure, unclosed: list[int]) -> int:
