@@ -105,6 +105,10 @@ def test_faults(text: str, line: int, message: str) -> None:
         ("x = 1", "smtpd_tls_cert_file", "/c", "x = 1\nsmtpd_tls_cert_file = /c\n"),
         ("x = 1\r\ny = 2", "a", "3", "x = 1\r\ny = 2\r\na = 3\r\n"),
         ("", "a", "1", "a = 1\n"),
+        # Never inside a value, nor where it would adopt a line that continues nothing.
+        ("x = 1\n# TLS\n  2\n", "smtpd_tls_cert_file", "/c",
+         "x = 1\n# TLS\n  2\nsmtpd_tls_cert_file = /c\n"),
+        ("#a = 2\n  orphan = 1\n", "a", "1", "#a = 2\n  orphan = 1\na = 1\n"),
         ("  orphan = 1\n", "a", "1", "  orphan = 1\na = 1\n"),
     ],
 )  # fmt: skip
