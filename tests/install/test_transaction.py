@@ -108,6 +108,7 @@ class TestWhatSurvives:
         if os.geteuid() == 0:
             os.chown(file, 65534, 65534)
             os.setxattr(file, "trusted.note", b"for root")
+            os.setxattr(file, "security.note", b"a label")
         subprocess.run(["setfacl", "-m", "u:1:r,m::r", str(file)], check=True)
         before = tree.snapshot(root)["etc/postfix/main.cf"]
         assert b"system.posix_acl_access" in str(before).encode()
@@ -231,35 +232,68 @@ class TestWhatIsRefused:
 
     def test_a_full_disk(self, tmp_path: Path) -> None:
         """A real one: a tmpfs with room for the journal and not for the file."""
-        if os.geteuid() != 0:
-            pytest.skip("needs root to mount a small tmpfs")
-        script = f"""
-import os, sys
+        said = inside_small_tmpfs(tmp_path, """
+changes = (*tree.plan().changes, FileChange(Path("/etc/big"), None, b"x" * 400_000))
+put(Plan("secure", "a", changes, (), ()), lambda e, n: ())
+""")  # fmt: skip
+        assert "/etc/.letterlock-" in said and "No space left on device" in said
+        assert "rolled back, everything is as it was" in said
+
+    def test_a_disk_that_is_full_on_the_way_back(self, tmp_path: Path) -> None:
+        """Nothing can be written any more, and still everything goes back; only the journal's
+        last line has to wait."""
+        said = inside_small_tmpfs(tmp_path, """
+from tests.install.stand_in import MX, StandIn
+
+class Full(StandIn):
+    def validate(self):
+        with (root / "filler").open("wb", buffering=0) as filler:
+            try:
+                while filler.write(b"x" * 512): pass
+            except OSError: pass
+        return ("not valid",)
+
+server = Full(root, "Postfix", MX, "etc/postfix/main.cf", up=False)
+put(tree.plan(("Postfix",)), lambda e, n: (), server)
+(root / "filler").unlink()
+print(*recover(StateFolder(root), ()))
+""")  # fmt: skip
+        assert "not valid" in said and "everything is as it was" in said, said
+
+
+def inside_small_tmpfs(folder: Path, script: str) -> str:
+    """Run a script in a mount namespace where `root` is a tmpfs of 256 KB with the tree on it;
+    the tree has to be as before when it ends. What it printed."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to mount a small tmpfs")
+    frame = f"""
+import os
 from pathlib import Path
+from letterlock.install.recover import recover
 from letterlock.install.state import StateFolder
 from letterlock.install.transaction import apply
 from letterlock.model.errors import RefusedError
 from letterlock.model.plan import FileChange, Plan
 from tests.install import tree
-root = Path({str(tmp_path)!r})
+root = Path({str(folder)!r})
+assert os.system(f"mount -t tmpfs -o size=256k tmpfs {{root}}") == 0
 tree.build(root)
-os.mkdir(root / "full")
-assert os.system(f"mount -t tmpfs -o size=64k tmpfs {{root}}/full") == 0
 before = tree.snapshot(root)
-changes = (*tree.plan().changes, FileChange(Path("/full/big"), None, b"x" * 200_000))
-try:
-    apply(Plan("secure", "a", changes, (), ()), (), lambda e, n: (), StateFolder(root))
-except RefusedError as error:
-    print(error)
+def put(plan, observe, *servers):
+    try:
+        apply(plan, servers, observe, StateFolder(root))
+    except RefusedError as error:
+        print(error)
+{script}
 assert tree.snapshot(root) == before
+assert recover(StateFolder(root), ()) == ()
 """
-        done = subprocess.run(
-            ["unshare", "--mount", sys.executable, "-c", script],
-            capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        assert "No space left on device" in done.stdout
-        assert "rolled back, everything is as it was" in done.stdout
+    done = subprocess.run(
+        ["unshare", "--mount", sys.executable, "-c", frame],
+        capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @contextmanager

@@ -18,10 +18,17 @@ if TYPE_CHECKING:
     from letterlock.model.service import Endpoint
     from letterlock.servers.interface import MailServer
 
+
+def _existing(root: Path) -> Path:
+    if not root.is_dir():
+        raise InputError(f"--root {root} is not a folder")
+    return root.resolve()
+
+
 Root = Annotated[
     Path,
     typer.Option("--root", metavar="DIR", help="The system below DIR instead of this one.",
-                 show_default=False),
+                 show_default=False, callback=_existing),
 ]  # fmt: skip
 Wait = Annotated[
     float,

@@ -188,8 +188,9 @@ def put_new(stage: Path, target: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Unlink a name if it is there."""
-    path.unlink(missing_ok=True)
+    """Unlink a name if it is there. A read-only file system says EROFS of one that is not, too."""
+    if os.path.lexists(path):
+        path.unlink(missing_ok=True)
 
 
 def sync_folders(folders: Iterable[Path]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import time
@@ -37,8 +38,10 @@ def locked(path: Path, verb: str, subject: str, wait: float = 0) -> Iterator[Non
     try:
         _take(fd, wait)
         since = datetime.now(UTC).isoformat(timespec="seconds")
-        os.ftruncate(fd, 0)
-        disk.write_all(fd, msgspec.json.encode(Holder(verb, subject, os.getpid(), since)))
+        # The name is only told to others; a full disk must not keep anybody from recovering.
+        with contextlib.suppress(OSError):
+            os.ftruncate(fd, 0)
+            disk.write_all(fd, msgspec.json.encode(Holder(verb, subject, os.getpid(), since)))
         yield
     finally:
         os.close(fd)

@@ -78,7 +78,15 @@ class Preparer:
         if other is not path:
             raise RefusedError(f"is the same file as {other}", where=Location(str(path)))
         parent = step.target.rpartition("/")[0] or "/"
-        if parent in self._new_folders or outside(self._root, parent).is_dir():
+        if parent in self._new_folders:
+            return
+        if outside(self._root, parent).is_dir():
+            if step.act != "none" and not os.access(outside(self._root, parent), os.W_OK):
+                raise RefusedError(
+                    f"its folder {parent} is read-only",
+                    where=Location(str(path)),
+                    remedy="nothing was changed; mount it writable, or run as root",
+                )
             return
         raise RefusedError(
             f"its folder {parent} does not exist", where=Location(str(path)), remedy="make it first"

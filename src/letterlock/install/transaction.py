@@ -204,12 +204,11 @@ class _Transaction:
                     f"{reason}; rolled back, except: {'; '.join(left)}",
                     remedy="mend that and run letterlock recover",
                 ) from error
-            undo.end(reason)
+            notes = [*undo.kept, *self._serving.as_before(), *_ended(undo, reason)]
         finally:
             journal.close()
-        notes = [*undo.kept, *self._serving.as_before()]
-        besides = f" ({'; '.join(notes)})" if notes else ""
-        raise RefusedError(f"{reason}; rolled back, everything is as it was{besides}") from error
+        how = f"but {'; '.join(notes)}" if notes else "everything is as it was"
+        raise RefusedError(f"{reason}; rolled back, {how}") from error
 
     def _tell(self, text: str) -> None:
         # Whoever listens may be gone (a closed terminal); that must not stop the way back.
@@ -217,6 +216,15 @@ class _Transaction:
             self._report(text)
         except Exception:
             self._report = silent
+
+
+def _ended(undo: Undo, reason: str) -> list[str]:
+    """What kept the journal from being ended; the files are back all the same."""
+    try:
+        undo.end(reason)
+    except RefusedError as error:
+        return [f"{error}; letterlock recover will do it"]
+    return []
 
 
 def _reason(error: BaseException) -> str:
