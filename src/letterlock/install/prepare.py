@@ -83,9 +83,9 @@ class Preparer:
         if outside(self._root, parent).is_dir():
             if step.act != "none" and not os.access(outside(self._root, parent), os.W_OK):
                 raise RefusedError(
-                    f"its folder {parent} is read-only",
+                    f"its folder {parent} is read-only or immutable",
                     where=Location(str(path)),
-                    remedy="nothing was changed; mount it writable, or run as root",
+                    remedy="nothing was changed; make it writable, or run as root",
                 )
             return
         raise RefusedError(
