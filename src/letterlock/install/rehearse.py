@@ -116,6 +116,10 @@ def rehearse(
             )
         except UndeterminedError as error:
             return Unknown(str(error))
+        except OSError as error:  # a file that is a mount of its own is not private
+            return Unknown(
+                f"{error.filename or 'a file'} cannot be written there: {error.strerror}"
+            )
     if isinstance(outcome, Rehearsed):
         return outcome
     return _blame(outcome, layout, servers, report, started)
