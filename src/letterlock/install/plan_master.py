@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from letterlock.install.draft_postfix import CERTIFICATE_NAMES, PostfixDraft
 from letterlock.install.intent import Intent, Surroundings
-from letterlock.model.errors import Location, RefusedError
-from letterlock.model.service import SUBMISSION, SUBMISSIONS, Service
+from letterlock.model.errors import InputError, Location, RefusedError
+from letterlock.model.service import SMTP, SUBMISSION, SUBMISSIONS, Service
 from letterlock.servers.postfix_configuration import Listener
 from letterlock.servers.strength import (
     protocol_floor,
@@ -33,6 +33,7 @@ def plan_master(draft: PostfixDraft, intent: Intent, surroundings: Surroundings)
     the intent. A service that stands there is adjusted, never doubled.
 
     Raises RefusedError where a port would die at its first connection."""
+    _refuse_wrapper_ports(intent, surroundings)
     sasl = _sasl_answered(intent, surroundings)
     _refuse_dying_ports(draft, sasl)
     for service in (SUBMISSION, SUBMISSIONS):
@@ -56,6 +57,17 @@ def plan_master(draft: PostfixDraft, intent: Intent, surroundings: Surroundings)
                 else "see Postfix's SASL_README"
             )
         )
+
+
+def _refuse_wrapper_ports(intent: Intent, surroundings: Surroundings) -> None:
+    for port in intent.wrapper_ports:
+        if port == SMTP.port:
+            raise InputError(
+                "port 25 is where other servers deliver, and they begin without TLS (RFC 3207)",
+                remedy="give --wrapper-port another port",
+            )
+        if port in surroundings.dovecot_ports:
+            raise InputError(f"port {port} is Dovecot's", remedy="give --wrapper-port another port")
 
 
 def _sasl_answered(intent: Intent, surroundings: Surroundings) -> bool:
