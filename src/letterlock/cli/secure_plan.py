@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -28,6 +29,7 @@ from letterlock.servers.sockets import holder
 from letterlock.servers.strength import cipher_suites, openssl_knows_group
 from letterlock.servers.tools import Tools
 
+_CIPHER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+_=.-]*")
 #: The groups of RFC 7919 that OpenSSL can write as parameters.
 DH_SIZES = (2048, 3072, 4096, 6144, 8192)
 
@@ -69,7 +71,7 @@ def prepare(options: SecureOptions, bundle: Bundle, trust: TrustStore) -> Prepar
         profile=load(options.profile),
         require_tls=options.require_tls,
         minimum_protocol=_known_protocol(options.minimum_protocol),
-        exclude_ciphers=options.exclude_ciphers,
+        exclude_ciphers=_cipher_names(options.exclude_ciphers),
         server_preference=options.server_preference,
         wrapper_ports=options.wrapper_ports,
         dh_file=_dh_file(options.dh_size),
@@ -96,6 +98,17 @@ def _known_protocol(version: str | None) -> str | None:
     raise InputError(
         f"no protocol is called {version!r}", remedy=f"choose one of {', '.join(PROTOCOL_VERSIONS)}"
     )
+
+
+def _cipher_names(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Whether OpenSSL has them is no matter: what it has not is excluded already."""
+    for word in words:
+        if not _CIPHER_NAME.fullmatch(word):
+            raise InputError(
+                f"--exclude-ciphers: {word!r} is no cipher's name",
+                remedy="give names as openssl ciphers prints them, without !",
+            )
+    return words
 
 
 def _surroundings(
