@@ -135,7 +135,7 @@ def secure(
     options = SecureOptions(
         host=host,
         profile=profile,
-        root=_existing(root),
+        root=root,
         cert_layout=cert_layout,
         cert_dir=cert_dir,
         key_dir=key_dir,
@@ -165,12 +165,6 @@ def secure(
     recover_first(options.root, wait, dry_run=dry_run)
     prepared = _prepare(options, certificate)
     _carry_out(prepared, options, run)
-
-
-def _existing(root: Path) -> Path:
-    if not root.is_dir():
-        raise InputError(f"--root {root} is not a folder")
-    return root.resolve()
 
 
 def _demand_root(run: RunOptions) -> None:
