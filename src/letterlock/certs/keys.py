@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from letterlock.certs.errors import CertificateError
@@ -115,6 +115,10 @@ class SealedKey:
 def server_key(key: PrivateKeyTypes, where: Location) -> PrivateKey:
     """Raises CertificateError for keys that sign no handshake: Diffie-Hellman, DSA, X25519."""
     if not isinstance(key, ServerKey):
-        kind = "DSA" if isinstance(key, dsa.DSAPrivateKey) else type(key).__name__
-        raise CertificateError(f"a {kind} key is no use to a TLS server", where=where)
+        kind = type(key).__name__.removesuffix("PrivateKey")
+        raise CertificateError(
+            f"is a key of kind {kind}, which is no use to a TLS server",
+            where=where,
+            remedy="make one with letterlock cert csr",
+        )
     return PrivateKey(key, where)

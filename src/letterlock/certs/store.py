@@ -172,8 +172,8 @@ def _once(changes: Iterable[Change]) -> tuple[Change, ...]:
 
 
 def _absolute(folder: str) -> Path:
-    if not folder.startswith("/"):
-        raise CertificateError(f"the folder {folder!r} is not an absolute path")
+    if not folder.startswith("/") or ".." in Path(folder).parts:
+        raise CertificateError(f"the folder {folder!r} is not an absolute path without ..")
     return Path(folder)
 
 
