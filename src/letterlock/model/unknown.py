@@ -34,6 +34,8 @@ class Cause(StrEnum):
     TLS_ERROR = "tls-error"
     PLAIN_ON_TLS_PORT = "plain-on-tls-port"
     TLS_ON_PLAIN_PORT = "tls-on-plain-port"
+    #: As many connections as allowed were made.
+    BUDGET = "budget"
     #: The run was cut short.
     INTERRUPTED = "interrupted"
     #: An earlier step failed, so that this one was not reached.
