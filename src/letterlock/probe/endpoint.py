@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from datetime import UTC, datetime
-from typing import TypeVar
 
 from letterlock.certs.trust import TrustStore
 from letterlock.model.facts import EndpointFacts, Greeting, Handshake
-from letterlock.model.service import Endpoint, MailProtocol, TlsMode
+from letterlock.model.service import Endpoint, TlsMode
 from letterlock.model.unknown import Cause, Unknown
 from letterlock.probe.chain import read_chain
 from letterlock.probe.channel import Channel
+from letterlock.probe.conversation import Conversation, dialogue_for
 from letterlock.probe.limits import Limits
 from letterlock.probe.obstacle import Obstacle, step
 from letterlock.probe.tls import Negotiated
 from letterlock.wire.dialogue import Dialogue
-from letterlock.wire.events import (
-    Capabilities,
-    Closing,
-    Event,
-    Greeted,
-    Refused,
-)
-from letterlock.wire.imap import ImapDialogue
-from letterlock.wire.pop3 import Pop3Dialogue
-from letterlock.wire.smtp import SmtpDialogue
 
-_E = TypeVar("_E", Greeted, Capabilities)
 _NOT_REACHED = Unknown("no TLS session", Cause.NOT_REACHED)
 
 
@@ -45,7 +33,8 @@ async def probe_endpoint(
     as SNI and verified at the moment `at`, by default now.
 
     Never raises for what a server does: what cannot be known is Unknown, with its reason."""
-    visit = _Visit(endpoint, name, limits, _dialogue(endpoint.service.protocol, ehlo_name))
+    dialogue = dialogue_for(endpoint.service.protocol, ehlo_name)
+    visit = _Visit(endpoint, name, limits, dialogue)
     await visit.run()
     handshake: Handshake | Unknown | None = None
     if visit.served is None:
@@ -72,24 +61,6 @@ async def probe_endpoint(
     )
 
 
-def _dialogue(protocol: MailProtocol, ehlo_name: str) -> Dialogue:
-    match protocol:
-        case MailProtocol.SMTP:
-            return SmtpDialogue(ehlo_name)
-        case MailProtocol.IMAP:
-            return ImapDialogue()
-        case MailProtocol.POP3:
-            return Pop3Dialogue()
-
-
-def _expect(kind: type[_E], event: Event) -> _E:
-    if not isinstance(event, kind):
-        raise Obstacle(
-            f"broken dialogue: {event} instead of {kind.__name__}", Cause.BROKEN_DIALOGUE
-        )
-    return event
-
-
 class _Visit:
     """The course of a visit. Each step notes what it learns at once, so that an obstacle leaves
     standing whatever was learnt before it."""
@@ -99,7 +70,6 @@ class _Visit:
         self._name = name
         self._limits = limits
         self._implicit = endpoint.service.tls is TlsMode.IMPLICIT
-        self._events: deque[Event] = deque()
         self.dialogue = dialogue
         self.greeting: Greeting | Unknown | None = None
         self.handshake: Unknown | None = None
@@ -118,94 +88,60 @@ class _Visit:
             self._not_begun(obstacle.unknown)
             return
         self.from_same_address = channel.from_same_address
+        conversation = Conversation(channel, self.dialogue, self._limits)
         try:
-            await self._speak(channel)
+            await self._speak(conversation)
         finally:
-            await self._leave(channel)
+            await conversation.leave()
 
-    async def _speak(self, channel: Channel) -> None:
-        if not self._implicit and not await self._in_the_clear(channel):
+    async def _speak(self, conversation: Conversation) -> None:
+        if not self._implicit and not await self._in_the_clear(conversation):
             return
         try:
-            await self._negotiate(channel, self._limits.handshake)
+            await self._negotiate(conversation.channel)
         except Obstacle as obstacle:
             self.handshake = obstacle.unknown
             return
         try:
-            await self._inside(channel)
+            await self._inside(conversation)
         except Obstacle as obstacle:
             self.inside = obstacle.unknown
 
-    async def _in_the_clear(self, channel: Channel) -> bool:
+    async def _in_the_clear(self, conversation: Conversation) -> bool:
         """The dialogue up to the server's consent to TLS; whether it was given."""
         try:
-            self.greeting = await self._greeting(channel)
+            self.greeting = await conversation.greeting()
         except Obstacle as obstacle:
             self._not_begun(obstacle.unknown)
-            if obstacle.unknown.cause is Cause.TIMEOUT and channel.silent:
-                await self._try_tls_at_once(channel)
+            if obstacle.unknown.cause is Cause.TIMEOUT and conversation.channel.silent:
+                await self._try_tls_at_once(conversation.channel)
             return False
         if not self.greeting.starttls_offered:
             return False
         try:
-            answer = await self._ask(channel, self.dialogue.send_starttls())
+            await conversation.starttls()
         except Obstacle as obstacle:
             self.handshake = obstacle.unknown
             return False
-        if isinstance(answer, Refused):
-            self.handshake = Unknown(
-                f"{answer.command} was offered and then refused: {answer.answer}",
-                Cause.STARTTLS_REFUSED,
-            )
-            return False
         return True
 
-    async def _greeting(self, channel: Channel) -> Greeting:
-        greeted = await self._banner(channel)
-        capabilities = await self._capabilities(channel)
-        return Greeting(
-            banner=greeted.banner,
-            capabilities=capabilities,
-            starttls_offered=self.dialogue.starttls_possible
-            and self.dialogue.offers_starttls(capabilities),
-            cleartext_logins=self.dialogue.cleartext_logins(capabilities),
-        )
-
-    async def _inside(self, channel: Channel) -> None:
+    async def _inside(self, conversation: Conversation) -> None:
         if self._implicit:
-            await self._banner(channel)
+            await conversation.banner()
         else:
             self.dialogue.enter_tls()
-        self.inside = await self._capabilities(channel)
+        self.inside = await conversation.capabilities()
 
-    async def _banner(self, channel: Channel) -> Greeted:
-        return _expect(Greeted, await self._await(channel, "the banner", self._limits.banner))
-
-    async def _capabilities(self, channel: Channel) -> tuple[str, ...]:
-        """What is offered; a server that refuses to say offers nothing."""
-        if self.dialogue.early_capabilities is not None:
-            return self.dialogue.early_capabilities
-        answer = await self._ask(channel, self.dialogue.send_capabilities())
-        if isinstance(answer, Refused) and not answer.temporary:
-            fallback = self.dialogue.send_fallback()
-            if fallback is None:
-                return ()
-            answer = await self._ask(channel, fallback)
-        if isinstance(answer, Refused):
-            cause = Cause.THROTTLED if answer.temporary else Cause.COMMAND_REFUSED
-            raise Obstacle(f"{answer.command} was refused: {answer.answer}", cause)
-        return _expect(Capabilities, answer).lines
-
-    async def _negotiate(self, channel: Channel, seconds: float) -> None:
+    async def _negotiate(self, channel: Channel) -> None:
         started = time.monotonic()
-        async with step("the TLS handshake", seconds):
+        async with step("the TLS handshake", self._limits.handshake):
             self.served = await channel.start_tls(self._name, implicit=self._implicit)
         self.seconds = time.monotonic() - started
 
     async def _try_tls_at_once(self, channel: Channel) -> None:
         """A server that stays silent where a banner is due may be waiting for a ClientHello."""
         try:
-            await self._negotiate(channel, self._limits.handshake)
+            await self._negotiate(channel)
         except Obstacle:
             return
         self.greeting = Unknown(
@@ -213,41 +149,6 @@ class _Visit:
         )
         self.handshake = None
         self.inside = Unknown("not asked: TLS is on the wrong port", Cause.NOT_REACHED)
-
-    async def _ask(self, channel: Channel, command: bytes) -> Event:
-        awaited = f"the answer to {self.dialogue.awaiting}"
-        async with step(awaited, self._limits.reply):
-            await channel.send(command)
-        return await self._await(channel, awaited, self._limits.reply)
-
-    async def _await(self, channel: Channel, awaited: str, seconds: float) -> Event:
-        """The next event; the server's leaving is an Obstacle."""
-        async with step(awaited, seconds):
-            while not self._events:
-                self._events += self.dialogue.receive(await channel.receive())
-        event = self._events.popleft()
-        if isinstance(event, Closing):
-            cause = Cause.THROTTLED if event.temporary else Cause.COMMAND_REFUSED
-            raise Obstacle(f"the server closed the session: {event.answer}", cause)
-        return event
-
-    async def _leave(self, channel: Channel) -> None:
-        """QUIT or LOGOUT where it is our turn, the server's answer awaited, then close."""
-        if not self.dialogue.our_turn:
-            channel.abort()
-            return
-        try:
-            await self._say_farewell(channel)
-        except Obstacle:
-            channel.abort()
-            return
-        await channel.close()
-
-    async def _say_farewell(self, channel: Channel) -> None:
-        command = self.dialogue.send_farewell()
-        async with step("the farewell", self._limits.farewell):
-            await channel.send(command)
-        await self._await(channel, "the farewell", self._limits.farewell)
 
     def _not_begun(self, unknown: Unknown) -> None:
         """Neither greeting nor handshake came about; on implicit TLS no greeting is due."""
