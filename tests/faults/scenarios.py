@@ -91,7 +91,7 @@ SCENARIOS = (
         ("inject=link,linkat:error=EPERM",),
     ),
     Scenario("rollback", _secured_and_edited, roll_back, 90),
-    Scenario("recover to the old state", _killed_at("rename", "obsolete.cf", 0), recover_all, 30),
+    Scenario("recover to the old state", _killed_at("rename", "obsolete.cf", 0), recover_all, 25),
     Scenario("recover to the new state", _killed_at("unlink", ".old", 1), recover_all, 8),
     Scenario("recover while staging", _killed_at("fsync", "conf.d", 0), recover_all, 20),
 )  # fmt: skip

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.faults
 
 KILLED = "killed"
 #: Each of these fails once; with the plus sign, from that call on for good.
-ERRORS = ("ENOSPC", "EACCES", "EIO", "EIO+")
+ERRORS: tuple[str, ...] = ("ENOSPC", "EACCES", "EIO", "EIO+")
 if os.environ.get("LETTERLOCK_EVERY_FAULT"):
     ERRORS += ("ENOSPC+", "EACCES+")
 
