@@ -143,12 +143,16 @@ class Undo:
         begun: Begun,
         journal: Journal,
         servers: Sequence[MailServer],
+        ran: frozenset[str] = frozenset(),
     ) -> None:
+        """`ran` are the servers that ran before and are to run again: a reload can end one. After
+        a crash nobody knows, and the machine's own service manager starts what it should."""
         self._state = state
         self._folder = folder
         self._begun = begun
         self._journal = journal
         self._servers = [server for server in servers if server.name in begun.servers]
+        self._ran = ran
         self.kept: list[str] = []
 
     def files(self, reason: str) -> list[str]:
@@ -174,8 +178,8 @@ class Undo:
         return left
 
     def servers(self) -> list[str]:
-        """Stop what the run started and reload what runs, if any could have read new files; what
-        could not be done."""
+        """Stop what the run started, reload what runs and start what ran before, if any could have
+        read new files; what could not be done."""
         records = self._journal.records
         if not any(isinstance(record, Changing) for record in records):
             return []
@@ -187,6 +191,8 @@ class Undo:
                     server.stop()
                 elif server.running():
                     server.reload()
+                elif server.name in self._ran:
+                    server.start()
             except (LetterlockError, OSError) as error:
                 left.append(f"{server.name}: {error}")
         return left

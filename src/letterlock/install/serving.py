@@ -33,10 +33,13 @@ class Serving:
         self._report = report
         self._patience = patience
         self._before: Facts = ()
+        #: The names of the servers that ran before the run.
+        self.ran: frozenset[str] = frozenset()
 
     def look_before(self) -> None:
         """See what is served now, to compare with later."""
         running = [server for server in self._concerned if server.running()]
+        self.ran = frozenset(server.name for server in running)
         if running:
             self._report("looking at what is served now")
         self._before = self._look(running)

@@ -196,7 +196,7 @@ class _Transaction:
             ) from error
         self._tell(f"rolling back: {reason}")
         folder = self._state.folder_of(self._id)
-        undo = Undo(self._state, folder, begun, journal, self._servers)
+        undo = Undo(self._state, folder, begun, journal, self._servers, self._serving.ran)
         try:
             left = undo.files(reason) + undo.servers()
             if left:
