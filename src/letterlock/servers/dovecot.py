@@ -16,7 +16,7 @@ from letterlock.servers.dovecot_configuration import DovecotConfiguration
 from letterlock.servers.reading import configured, read_configuration_file, refusal
 from letterlock.servers.service_manager import manages, systemctl
 from letterlock.servers.tools import Completed, Tools
-from letterlock.servers.version import Version
+from letterlock.servers.version import Version, known
 
 _UNIT = "dovecot.service"
 _MAIN_FILE = "/etc/dovecot/dovecot.conf"
@@ -53,7 +53,7 @@ class Dovecot:
             ) from None
         if not configured(tools, _MAIN_FILE):
             return None
-        return cls(tools, version)
+        return cls(tools, known("Dovecot", version))
 
     def read(self) -> DovecotConfiguration:
         """The configuration as it stands.

@@ -13,7 +13,7 @@ from letterlock.servers.postfix_configuration import PostfixConfiguration
 from letterlock.servers.reading import configured, read_configuration_file, refusal
 from letterlock.servers.service_manager import manages, systemctl
 from letterlock.servers.tools import Completed, Tools
-from letterlock.servers.version import Version
+from letterlock.servers.version import Version, known
 
 _UNIT = "postfix.service"
 
@@ -52,7 +52,7 @@ class Postfix:
         folder = lines[1].strip()
         if not configured(tools, f"{folder}/main.cf"):
             return None
-        return cls(tools, version, folder)
+        return cls(tools, known("Postfix", version), folder)
 
     def read(self) -> PostfixConfiguration:
         """The configuration as it stands.

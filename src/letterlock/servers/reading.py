@@ -53,7 +53,9 @@ def read_configuration_file(tools: Tools, path: str) -> bytes:
     except FileNotFoundError:
         if outside.is_symlink():
             target = outside.readlink()
-            raise InputError(f"a dangling link to {target}", where=where) from None
+            raise InputError(
+                f"a dangling link to {target}", where=where, remedy="make that file, or the link go"
+            ) from None
         raise InputError("no such file", where=where) from None
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=where) from None
