@@ -101,6 +101,12 @@ def find_leaf(
         own = [one for one in certificates if key.belongs_to(one.certificate)]
         if own:
             return max(own, key=lambda one: _preference(one.certificate, at))
+        if all(one.certificate.is_ca for one in certificates):
+            raise CertificateError(
+                "only certificates of CAs were given, not the server's own",
+                where=certificates[0].where,
+                remedy="--cert names the server's own, --chain the others",
+            )
         closest = find_leaf(certificates, None, at)
         raise CertificateError(
             f"the private key does not belong to the certificate {closest.certificate.subject} "
