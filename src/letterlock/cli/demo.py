@@ -14,6 +14,7 @@ import typer
 
 from letterlock.cli.exit_code import ExitCode
 from letterlock.cli.live_system import JsonFile, write_json
+from letterlock.cli.verb import verb
 from letterlock.model.errors import InputError, RefusedError, UndeterminedError
 from letterlock.model.unknown import Unknown
 
@@ -31,11 +32,7 @@ _NEEDED = (
     "/usr/share/dovecot/dovecot.conf",
 )
 
-app = typer.Typer(
-    rich_markup_mode=None,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = verb()
 
 
 @app.command()
