@@ -99,14 +99,12 @@ class DemoScreen:
         """The seven ports before and after, side by side."""
         table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
         table.add_column("port", justify="right")
-        for title in ("service", "before: TLS", "certificate", "after: TLS", "certificate"):
+        for title in ("service", "before", "after", *(["openssl"] if openssl else [])):
             table.add_column(title, no_wrap=True)
-        if openssl:
-            table.add_column("by openssl", no_wrap=True)
         then = {one["port"]: one for one in before["endpoints"]}
         for now in after["endpoints"]:
             port = now["port"]
-            cells = [Text(str(port)), Text(now["service"]), *_cells(then[port]), *_cells(now)]
+            cells = [Text(str(port)), Text(now["service"]), _cell(then[port]), _cell(now)]
             if openssl:
                 same = openssl.get(str(port)) == leaf
                 cells.append(Text("✓ verified", "green") if same else Text("✗ refused", "red"))
@@ -134,19 +132,18 @@ class DemoScreen:
         self.say("Not shown here: DNS, MX, DANE, and clients other than OpenSSL.", "dim")
 
 
-def _cells(endpoint: dict[str, Any]) -> tuple[Text, Text]:
-    """How TLS begins and its version; then what is wrong with the certificate, or its days."""
+def _cell(endpoint: dict[str, Any]) -> Text:
+    """The version, then what is wrong with the certificate, or its days. Short enough that before
+    and after stand side by side on 80 columns."""
     if endpoint["closed"]:
-        return Text("closed", "red"), Text("")
+        return Text("closed", "red")
     handshake = endpoint["handshake"]
     if handshake is None or "unknown" in handshake:
-        return Text("none", "red"), Text("")
-    way = "implicit" if endpoint["tls"] == "implicit" else "STARTTLS"
-    tls = Text(f"{way} {handshake['version'].removeprefix('TLSv')}", "green")
-    verdict = handshake["verdict"]
+        return Text("no TLS", "red")
+    verdict, version = handshake["verdict"], handshake["version"]
     if verdict["accepted"]:
-        return tls, Text(f"✓ {handshake['chain'][0]['days_left']} days", "green")
-    return tls, Text(f"✗ {verdict['problems'][0]['fault']}", "red")
+        return Text(f"{version} ✓ {handshake['chain'][0]['days_left']} days", "green")
+    return Text(f"{version} ✗ {verdict['problems'][0]['fault']}", "red")
 
 
 _SEVERITIES = ("critical", "high", "medium", "low")
