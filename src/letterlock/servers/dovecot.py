@@ -10,11 +10,11 @@ from typing import Self
 
 from letterlock.conf.dovecot import DovecotFile
 from letterlock.conf.dovecot_tree import DovecotTree
-from letterlock.model.errors import InputError, Location, RefusedError
+from letterlock.model.errors import InputError, Location
 from letterlock.model.service import Endpoint
+from letterlock.servers.control import control, demand, faults
 from letterlock.servers.dovecot_configuration import DovecotConfiguration
 from letterlock.servers.reading import configured, read_configuration_file, refusal
-from letterlock.servers.service_manager import manages, systemctl
 from letterlock.servers.tools import Completed, Tools
 from letterlock.servers.version import Version, known
 
@@ -104,33 +104,19 @@ class Dovecot:
     @staticmethod
     def _faults(done: Completed) -> tuple[str, ...]:
         """Errors may come with exit code 0: 2.3 drops an old `ssl_protocols` so."""
-        fatal = [c for c in done.complaints if "Error:" in c or "Fatal:" in c]
-        if done.ok and not fatal:
-            return ()
-        return tuple(fatal or done.complaints or (f"doveconf exits {done.status}",))
+        return faults(done, ("Error:", "Fatal:"))
 
     def start(self) -> None:
-        if manages(self.tools, _UNIT):
-            self._demand(systemctl(self.tools, "start", _UNIT))
-        else:
-            self._demand(self.tools.run("dovecot", "-c", self.file))
+        start = ("dovecot", "-c", self.file)
+        control(self.tools, _UNIT, "start", lambda: self.tools.run(*start))
 
     def stop(self) -> None:
-        if not self.running():
-            return
-        if manages(self.tools, _UNIT):
-            self._demand(systemctl(self.tools, "stop", _UNIT))
-        else:
-            self._demand(self.tools.run("doveadm", "-c", self.file, "stop"))
+        stop = ("doveadm", "-c", self.file, "stop")
+        if self.running():
+            control(self.tools, _UNIT, "stop", lambda: self.tools.run(*stop))
 
     def reload(self) -> None:
-        self._demand(self.tools.run("doveadm", "-c", self.file, "reload"))
-
-    @staticmethod
-    def _demand(done: Completed) -> None:
-        if not done.ok:
-            said = "; ".join(done.complaints[-3:]) or f"exit code {done.status}"
-            raise RefusedError(f"`{' '.join(done.argv)}` failed: {said}")
+        demand(self.tools.run("doveadm", "-c", self.file, "reload"))
 
     def commands(self) -> tuple[str, ...]:
         return ("doveconf -n", "doveadm reload")

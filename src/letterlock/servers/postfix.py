@@ -7,11 +7,11 @@ from typing import Self
 
 from letterlock.conf.main_cf import MainCf
 from letterlock.conf.master_cf import MasterCf
-from letterlock.model.errors import InputError, Location, RefusedError
+from letterlock.model.errors import InputError, Location
 from letterlock.model.service import Endpoint
+from letterlock.servers.control import control, demand, faults
 from letterlock.servers.postfix_configuration import PostfixConfiguration
 from letterlock.servers.reading import configured, read_configuration_file, refusal
-from letterlock.servers.service_manager import manages, systemctl
 from letterlock.servers.tools import Completed, Tools
 from letterlock.servers.version import Version, known
 
@@ -94,39 +94,23 @@ class Postfix:
     @staticmethod
     def _faults(done: Completed) -> tuple[str, ...]:
         """Only what stops it: `postfix check` also warns of chroot files that differ."""
-        fatal = [c for c in done.complaints if "fatal:" in c or "error:" in c]
-        if done.ok and not fatal:
-            return ()
-        return tuple(fatal or done.complaints or (f"{done.argv[0]} exits {done.status}",))
+        return faults(done, ("fatal:", "error:"))
 
     def start(self) -> None:
-        if manages(self.tools, _UNIT):
-            self._demand(systemctl(self.tools, "start", _UNIT))
-        else:
-            self._demand(self._postfix("start"))
+        control(self.tools, _UNIT, "start", lambda: self._postfix("start"))
 
     def stop(self) -> None:
-        if not self.running():
-            return
-        if manages(self.tools, _UNIT):
-            self._demand(systemctl(self.tools, "stop", _UNIT))
-        else:
-            self._demand(self._postfix("stop"))
+        if self.running():
+            control(self.tools, _UNIT, "stop", lambda: self._postfix("stop"))
 
     def reload(self) -> None:
-        self._demand(self._postfix("reload"))
+        demand(self._postfix("reload"))
 
     def _postfix(self, command: str, *, terminal: bool = False) -> Completed:
         """With `terminal` its complaints come to us; else they go to syslog (src/postfix/postfix.c
         asks isatty(STDERR_FILENO))."""
         argv = ("postfix", "-c", self.folder, command)
         return self.tools.run(*argv, timeout=60, terminal=terminal)
-
-    @staticmethod
-    def _demand(done: Completed) -> None:
-        if not done.ok:
-            said = "; ".join(done.complaints[-3:]) or f"exit code {done.status}"
-            raise RefusedError(f"`{' '.join(done.argv)}` failed: {said}")
 
     def commands(self) -> tuple[str, ...]:
         return ("postconf -M", "postfix check", "postfix reload")
