@@ -15,6 +15,7 @@ from letterlock.model.facts import EndpointFacts, TargetFacts
 from letterlock.model.finding import Finding
 from letterlock.model.service import BY_PORT, SERVICES, Endpoint, Service, TlsMode
 from letterlock.model.unknown import Cause, Unknown
+from letterlock.model.verdict import Verdict
 from letterlock.probe.limits import Limits
 from letterlock.probe.observe import observe
 from letterlock.probe.resolve import Family, Target, resolve
@@ -45,6 +46,8 @@ class Checked:
     findings: tuple[Finding, ...]
     determined: bool
     interrupted: bool = False
+    #: Grades and profiles' verdicts, where they were asked for.
+    verdict: Verdict | None = None
 
 
 def endpoints_of(target: Target, request: Request) -> tuple[Endpoint, ...]:

@@ -15,6 +15,7 @@ from letterlock.model.certificate import ChainFault
 from letterlock.model.service import IMAP, IMAPS, SMTP
 from letterlock.model.unknown import Cause, Unknown
 from letterlock.report.json_report import document
+from letterlock.report.result import Result
 from tests.findings.sample import certificate, good, greeting, handshake, target
 
 
@@ -29,7 +30,7 @@ def whole(*, pem: bool = False) -> dict[str, Any]:
         replace(good(IMAPS), handshake=handshake(ChainFault.SELF_SIGNED, leaf=old)),
         replace(good(SMTP, "::1"), handshake=Unknown("no", Cause.TLS_ALERT)),
     )
-    result: dict[str, Any] = json.loads(document([(facts, assess(facts))], pem=pem))
+    result: dict[str, Any] = json.loads(document([Result(facts, assess(facts))], pem=pem))
     return result
 
 
@@ -96,6 +97,7 @@ def test_the_frame() -> None:
             "started": "2026-11-22T12:00:00Z",
             "seconds": 0.5,
             "connections": 4,
+            "grade": None,
         }
     ]
 

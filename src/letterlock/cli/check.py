@@ -228,8 +228,10 @@ class _Run:
 
 def _write_json(file: str, results: Sequence[Checked], pem: bool) -> None:
     from letterlock.report.json_report import document
+    from letterlock.report.result import Result
 
-    text = document([(each.facts, each.findings) for each in results], pem=pem)
+    told = [Result(each.facts, each.findings, each.verdict) for each in results]
+    text = document(told, pem=pem)
     if file == "-":
         sys.stdout.write(text)
         return

@@ -30,6 +30,7 @@ from letterlock.report import plan_text
 from letterlock.report.diff import coloured, unified
 from letterlock.report.json_report import document
 from letterlock.report.plan_json import plan_document
+from letterlock.report.result import Result
 from letterlock.report.terminal import show
 
 #: One's own server on the machine itself: the seconds a step may take. postscreen greets after 6.
@@ -165,7 +166,7 @@ class SecureRun:
     ) -> dict[str, Any]:
         """The stable shape of `secure --json` (docs/reference/secure.md)."""
         facts = self._facts(outcome.facts if outcome else ())
-        seen = json.loads(document([(facts, assess(facts) if outcome else ())]))
+        seen = json.loads(document([Result(facts, assess(facts) if outcome else ())]))
         return {
             "format_version": 1,
             "verb": "secure",

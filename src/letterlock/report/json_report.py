@@ -13,36 +13,49 @@ from letterlock.model.certificate import Certificate, ChainVerdict
 from letterlock.model.facts import EndpointFacts, Greeting, Handshake, TargetFacts
 from letterlock.model.finding import Finding
 from letterlock.model.service import Endpoint
+from letterlock.model.tls_facts import ServedChain
 from letterlock.model.unknown import Unknown
+from letterlock.model.verdict import EndpointVerdict, Grade, Verdict
+from letterlock.report.escape import json_text
+from letterlock.report.json_tls import known, tls_members, unknown
+from letterlock.report.result import Result
 from letterlock.report.text import utc
 
 FORMAT_VERSION = 1
 _Json = dict[str, Any]
 
 
-def document(targets: Iterable[tuple[TargetFacts, Iterable[Finding]]], *, pem: bool = False) -> str:
-    """All targets as one JSON text, ending in a line feed. Certificates are told by their
-    fingerprints, with `pem` in full too."""
-    targets = [(facts, tuple(findings)) for facts, findings in targets]
+def document(results: Iterable[Result], *, pem: bool = False) -> str:
+    """All targets as one JSON text, ending in a line feed, described by `json_schema.SCHEMA`.
+    Certificates are told by their fingerprints, with `pem` in full too."""
+    results = tuple(results)
     whole = {
         "format_version": FORMAT_VERSION,
-        "targets": [_target(facts) for facts, _ in targets],
+        "targets": [_target(each) for each in results],
         "endpoints": [
-            _endpoint_facts(each, facts, pem) for facts, _ in targets for each in facts.endpoints
+            _endpoint_facts(one, each, pem) for each in results for one in each.facts.endpoints
         ],
-        "findings": [_finding(each, facts) for facts, findings in targets for each in findings],
+        "findings": [_finding(one, each.facts) for each in results for one in each.findings],
     }
-    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+    return json_text(json.dumps(whole, indent=2, ensure_ascii=False)) + "\n"
 
 
-def _target(facts: TargetFacts) -> _Json:
+def _target(result: Result) -> _Json:
+    facts = result.facts
     return {
         "target": facts.target,
         "name": facts.name,
         "started": utc(facts.started),
         "seconds": round(facts.seconds, 3),
         "connections": facts.connections,
+        "grade": _grade(result.verdict.grade) if result.verdict else None,
     }
+
+
+def _grade(grade: Grade | Unknown) -> _Json:
+    if isinstance(grade, Unknown):
+        return unknown(grade)
+    return {"letter": grade.letter.value, "because": list(grade.because)}
 
 
 def _finding(finding: Finding, facts: TargetFacts) -> _Json:
@@ -63,7 +76,8 @@ def _endpoint(endpoint: Endpoint) -> _Json:
     return {"address": endpoint.address, "port": endpoint.port}
 
 
-def _endpoint_facts(each: EndpointFacts, facts: TargetFacts, pem: bool) -> _Json:
+def _endpoint_facts(each: EndpointFacts, result: Result, pem: bool) -> _Json:
+    facts = result.facts
     service = each.endpoint.service
     return {
         "target": facts.target,
@@ -76,23 +90,34 @@ def _endpoint_facts(each: EndpointFacts, facts: TargetFacts, pem: bool) -> _Json
         "from_same_address": each.from_same_address,
         "greeting": _greeting(each.greeting),
         "handshake": _handshake(each.handshake, facts, pem),
-        "capabilities_inside": _known(each.capabilities_inside),
+        "capabilities_inside": known(each.capabilities_inside),
+        "sent_after_starttls": each.after_starttls.decode("ascii", "backslashreplace"),
+        **tls_members(each.tls, lambda chain: _chain(chain, facts, pem)),
+        **_endpoint_verdict(result.verdict, each.endpoint),
     }
 
 
-def _unknown(unknown: Unknown) -> _Json:
-    return {"unknown": unknown.reason, "cause": unknown.cause.value}
-
-
-def _known(value: Any) -> Any:
-    if isinstance(value, Unknown):
-        return _unknown(value)
-    return list(value) if isinstance(value, tuple) else value
+def _endpoint_verdict(verdict: Verdict | None, endpoint: Endpoint) -> _Json:
+    found = verdict.at(endpoint) if verdict else None
+    if not isinstance(found, EndpointVerdict):
+        return {"grade": None, "profiles": []}
+    return {
+        "grade": _grade(found.grade),
+        "profiles": [
+            {
+                "name": each.profile,
+                "title": each.title,
+                "met": known(each.met),
+                "breaches": list(each.breaches),
+            }
+            for each in found.profiles
+        ],
+    }
 
 
 def _greeting(greeting: Greeting | Unknown | None) -> _Json | None:
     if not isinstance(greeting, Greeting):
-        return None if greeting is None else _unknown(greeting)
+        return None if greeting is None else unknown(greeting)
     return {
         "banner": greeting.banner,
         "capabilities": list(greeting.capabilities),
@@ -105,14 +130,20 @@ def _handshake(
     handshake: Handshake | Unknown | None, facts: TargetFacts, pem: bool
 ) -> _Json | None:
     if not isinstance(handshake, Handshake):
-        return None if handshake is None else _unknown(handshake)
+        return None if handshake is None else unknown(handshake)
     return {
         "version": handshake.version,
         "cipher_suite": handshake.cipher_suite,
-        "named_group": _known(handshake.named_group),
+        "named_group": known(handshake.named_group),
         "seconds": round(handshake.seconds, 4),
-        "chain": [_certificate(each, facts, pem) for each in handshake.chain],
-        "verdict": _verdict(handshake.verdict),
+        **_chain(handshake, facts, pem),
+    }
+
+
+def _chain(served: Handshake | ServedChain, facts: TargetFacts, pem: bool) -> _Json:
+    return {
+        "chain": [_certificate(each, facts, pem) for each in served.chain],
+        "verdict": _verdict(served.verdict),
     }
 
 

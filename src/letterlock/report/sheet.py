@@ -1,0 +1,333 @@
+"""All that is known of one endpoint's TLS as rows of phrases, the same for the terminal, HTML and
+Markdown. Endpoints with equal sheets gave the same answers and are told together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from letterlock.model.certificate import ChainVerdict
+from letterlock.model.facts import EndpointFacts, Greeting, Handshake
+from letterlock.model.tls_facts import (
+    NOT_ASKED,
+    Behaviour,
+    DiffieHellman,
+    GroupFacts,
+    KnownFault,
+    Order,
+    ProtocolFacts,
+    ServedChain,
+    Stapled,
+    Ternary,
+    TlsFacts,
+)
+from letterlock.model.unknown import Unknown
+from letterlock.report.suites import Tone, is_post_quantum, suite_tone, version_tone
+from letterlock.report.text import remaining
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A few words; `note` says in words what `tone` says in colour."""
+
+    text: str
+    tone: Tone = Tone.PLAIN
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A label and its phrases, side by side or, `stacked`, one below the other in their order."""
+
+    label: str
+    phrases: tuple[Phrase, ...]
+    stacked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    title: str
+    rows: tuple[Row, ...]
+
+
+#: Field of Behaviour → its words, and how yes and no are meant.
+BEHAVIOURS = (
+    ("compression", "TLS compression", Tone.BAD, Tone.GOOD),
+    ("secure_renegotiation", "secure renegotiation", Tone.GOOD, Tone.BAD),
+    ("client_renegotiation", "renegotiation begun by the client", Tone.WEAK, Tone.GOOD),
+    ("extended_master_secret", "extended master secret", Tone.GOOD, Tone.WEAK),
+    ("encrypt_then_mac", "encrypt-then-MAC", Tone.GOOD, Tone.PLAIN),
+    ("fallback_scsv", "needless fallback refused (SCSV)", Tone.GOOD, Tone.PLAIN),
+    ("tolerates_grease", "unknown values ignored (GREASE)", Tone.GOOD, Tone.BAD),
+    ("tolerates_future_version", "future versions answered", Tone.GOOD, Tone.BAD),
+    ("tolerates_large_hello", "large hellos answered", Tone.GOOD, Tone.BAD),
+    ("strict_sni", "foreign names refused", Tone.GOOD, Tone.PLAIN),
+    ("strict_alpn", "foreign protocols refused (ALPN)", Tone.GOOD, Tone.PLAIN),
+    ("early_data", "early data (0-RTT)", Tone.WEAK, Tone.GOOD),
+    ("reuses_dh_value", "DHE value used again", Tone.WEAK, Tone.GOOD),
+    ("reuses_ecdh_value", "ECDHE value used again", Tone.WEAK, Tone.GOOD),
+    ("heartbeat", "heartbeat extension", Tone.PLAIN, Tone.PLAIN),
+)
+#: Field of Resumption → its words.
+RESUMPTIONS = (
+    ("session_id", "session id"),
+    ("ticket", "ticket (TLS 1.2)"),
+    ("ticket_tls13", "ticket (TLS 1.3)"),
+)
+#: Faults that say something about old clients rather than about this server's care.
+MILD_FAULTS = ("beast", "lucky13", "dheat", "sweet32")
+
+
+def sheet(facts: EndpointFacts, at: datetime) -> tuple[Section, ...]:
+    """Everything of one endpoint but what it cost and where it is; empty sections are left out."""
+    sections = [_dialogue(facts)]
+    if facts.tls is not None:
+        sections += [
+            versions(facts.tls),
+            key_exchange(facts.tls),
+            *chains(facts.tls, at),
+            behaviour(facts.tls),
+            known_faults(facts.tls),
+            Section("Not asked", _left_out(facts.tls)),
+        ]
+    return tuple(section for section in sections if section.rows)
+
+
+def folded(
+    endpoints: Sequence[EndpointFacts], at: datetime
+) -> tuple[tuple[tuple[EndpointFacts, ...], tuple[Section, ...]], ...]:
+    """The endpoints that have something to tell, those with the same sheet together."""
+    groups: dict[tuple[Section, ...], list[EndpointFacts]] = {}
+    for each in endpoints:
+        if sections := sheet(each, at):
+            groups.setdefault(sections, []).append(each)
+    return tuple((tuple(same), sections) for sections, same in groups.items())
+
+
+def _left_out(tls: TlsFacts) -> tuple[Row, ...]:
+    if not tls.left_out:
+        return ()
+    return (Row("left out", tuple(Phrase(each, Tone.DIM) for each in tls.left_out), stacked=True),)
+
+
+def unknown(reason: Unknown) -> Phrase:
+    return Phrase(f"not determined: {reason.reason}", Tone.DIM)
+
+
+def is_asked(value: object) -> bool:
+    return value != NOT_ASKED
+
+
+# --- versions and suites
+
+
+def versions(tls: TlsFacts) -> Section:
+    """Each version with its suites; those not offered in one row at the end."""
+    rows = [row for protocol in tls.protocols for row in _protocol(protocol)]
+    refused = tuple(Phrase(each.name) for each in tls.protocols if each.offered is False)
+    if refused:
+        rows.append(Row("not offered", refused))
+    return Section("Versions and cipher suites", tuple(rows))
+
+
+def _protocol(protocol: ProtocolFacts) -> Iterator[Row]:
+    if isinstance(protocol.offered, Unknown):
+        yield Row(protocol.name, (unknown(protocol.offered),))
+    elif protocol.offered:
+        tone, note = version_tone(protocol.name)
+        words = order_words(protocol.order)
+        if not protocol.complete:
+            words += ", not every suite asked for" if words else "not every suite asked for"
+        yield Row(protocol.name, (Phrase("offered", tone, ", ".join(filter(None, (note, words)))),))
+        if protocol.cipher_suites:
+            yield Row("", tuple(map(suite, protocol.cipher_suites)), stacked=True)
+
+
+def suite(name: str) -> Phrase:
+    tone, note = suite_tone(name)
+    return Phrase(name, tone, note)
+
+
+def order_words(order: Order | Unknown) -> str:
+    match order:
+        case Order.SERVER:
+            return "the server decides"
+        case Order.CLIENT:
+            return "the client decides"
+        case _:
+            return f"order not determined: {order.reason}" if is_asked(order) else ""
+
+
+# --- key exchange
+
+
+def key_exchange(tls: TlsFacts) -> Section:
+    rows = [_groups(each) for each in tls.groups]
+    if tls.diffie_hellman:
+        rows.append(Row("DH", tuple(map(prime, tls.diffie_hellman))))
+    for version, schemes in tls.signature_schemes:
+        rows.append(Row(f"signs in {version}", tuple(map(scheme, schemes))))
+    return Section("Key exchange and signatures", tuple(rows))
+
+
+def _groups(each: GroupFacts) -> Row:
+    notes = (order_words(each.order), "" if each.complete else "not every group asked for")
+    words = ", ".join(filter(None, notes))
+    label = f"groups {', '.join(each.used_in)}".strip()
+    return Row(
+        label, (*map(group, each.groups), *((Phrase(f"({words})", Tone.DIM),) if words else ()))
+    )
+
+
+def group(name: str) -> Phrase:
+    if is_post_quantum(name):
+        return Phrase(name, Tone.GOOD, "PQ")
+    small = any(part in name for part in ("160", "163", "192", "193", "ffdhe1", "char2"))
+    return Phrase(name, Tone.WEAK, "small") if small else Phrase(name)
+
+
+def prime(parameters: DiffieHellman) -> Phrase:
+    """RFC 9325 section 4.3: 2048 bits at least; below 1024 it can be broken by anyone."""
+    words = f"{parameters.bits} bits"
+    if parameters.known_as:
+        words += f" ({parameters.known_as})"
+    if parameters.bits >= 2048:
+        return Phrase(words)
+    return Phrase(words, Tone.WEAK if parameters.bits >= 1024 else Tone.BAD, "too small")
+
+
+def scheme(name: str) -> Phrase:
+    weak = name.endswith(("_sha1", "_md5"))
+    return Phrase(name, Tone.WEAK, "broken hash") if weak else Phrase(name)
+
+
+# --- certificates
+
+
+def chains(tls: TlsFacts, at: datetime) -> Iterator[Section]:
+    for served in tls.chains:
+        sent = f"for {served.sni}" if served.sni is not None else "where no name is sent"
+        yield Section(f"Certificate: {served.key_type}, {sent}", tuple(chain_rows(served, at)))
+
+
+def chain_rows(served: ServedChain, at: datetime) -> Iterator[Row]:
+    if not served.chain:
+        yield Row("names", (Phrase("no certificate", Tone.BAD),))
+        return
+    leaf = served.chain[0]
+    names = ", ".join((*leaf.dns_names, *leaf.ip_addresses)) or "none"
+    yield Row("names", (Phrase(names),))
+    gone = leaf.not_after < at
+    words = f"{leaf.not_before:%Y-%m-%d} to {leaf.not_after:%Y-%m-%d}"
+    tone = Tone.BAD if gone else Tone.PLAIN
+    yield Row("valid", (Phrase(words), Phrase(remaining(leaf.not_after, at), tone)))
+    yield Row("key", (Phrase(f"{leaf.public_key}, signed with {leaf.signature_algorithm}"),))
+    yield Row("chain", (Phrase(chain_words(served.verdict, served)), trust(served.verdict)))
+    for problem in served.verdict.problems:
+        yield Row("", (Phrase(problem.text, Tone.BAD, problem.fault.value),))
+    yield from _beside(served)
+    yield Row("SHA-256", (Phrase(leaf.sha256),))
+
+
+def chain_words(verdict: ChainVerdict, served: ServedChain | Handshake) -> str:
+    """From the leaf to the anchor, or to where it breaks off."""
+    steps = [each.subject or "(no subject)" for each in verdict.path or served.chain]
+    if verdict.anchor is not None and verdict.path and verdict.anchor != steps[-1]:
+        steps.append(verdict.anchor)
+    return " ← ".join(steps)
+
+
+def trust(verdict: ChainVerdict) -> Phrase:
+    if verdict.anchor is None:
+        return Phrase("(reaches no trusted root)", Tone.BAD)
+    return Phrase("(trusted)", Tone.GOOD)
+
+
+def _beside(served: ServedChain) -> Iterator[Row]:
+    """What came with the chain."""
+    match served.stapled:
+        case Stapled(status=str(status)):
+            yield Row("OCSP", (Phrase(status, Tone.BAD if status == "revoked" else Tone.GOOD),))
+        case Stapled(status=Unknown() as why):
+            yield Row("OCSP", (unknown(why),))
+        case Unknown() as why if is_asked(why):
+            yield Row("OCSP", (unknown(why),))
+    if isinstance(served.scts, int):
+        yield Row("SCTs", (Phrase(str(served.scts)),))
+
+
+# --- behaviour and faults
+
+
+def behaviour(tls: TlsFacts) -> Section:
+    rows = [
+        Row(words, (ternary(value, yes, no),))
+        for words, value, yes, no in behaviours(tls.behaviour)
+        if is_asked(value)
+    ]
+    rows += _resumption(tls.behaviour)
+    missing = [words for words, value, *_ in behaviours(tls.behaviour) if not is_asked(value)]
+    if rows and missing:
+        rows.append(Row("not asked", tuple(Phrase(each, Tone.DIM) for each in missing)))
+    return Section("Behaviour", tuple(rows))
+
+
+def behaviours(facts: Behaviour) -> tuple[tuple[str, Ternary, Tone, Tone], ...]:
+    return tuple((words, getattr(facts, name), yes, no) for name, words, yes, no in BEHAVIOURS)
+
+
+def _resumption(facts: Behaviour) -> Iterator[Row]:
+    known = [(words, getattr(facts.resumption, name)) for name, words in RESUMPTIONS]
+    for words, value in known:
+        if is_asked(value):
+            yield Row(f"resumes by {words}", (ternary(value, Tone.PLAIN, Tone.PLAIN),))
+    if facts.resumption.lifetime_hint is not None:
+        yield Row("ticket lifetime", (Phrase(f"{facts.resumption.lifetime_hint} s"),))
+
+
+def ternary(value: Ternary, yes: Tone, no: Tone) -> Phrase:
+    if isinstance(value, Unknown):
+        return unknown(value)
+    return Phrase("yes", yes) if value else Phrase("no", no)
+
+
+def known_faults(tls: TlsFacts) -> Section:
+    return Section("Known faults", tuple(Row(each.id, (fault(each),)) for each in tls.known_faults))
+
+
+def fault(each: KnownFault) -> Phrase:
+    if isinstance(each.present, Unknown):
+        return unknown(each.present)
+    words = "present" if each.present else "not present"
+    if each.evidence:
+        words += f": {each.evidence}"
+    return Phrase(words, fault_tone(each) if each.present else Tone.GOOD)
+
+
+def fault_tone(each: KnownFault) -> Tone:
+    return Tone.WEAK if each.id in MILD_FAULTS else Tone.BAD
+
+
+def _dialogue(facts: EndpointFacts) -> Section:
+    rows = []
+    if isinstance(facts.greeting, Greeting):
+        rows.append(Row("before TLS", tuple(map(Phrase, facts.greeting.capabilities))))
+    if isinstance(facts.capabilities_inside, tuple) and facts.capabilities_inside:
+        rows.append(Row("inside TLS", tuple(map(Phrase, facts.capabilities_inside))))
+    if facts.tls is not None:
+        rows += _around_starttls(facts.tls)
+    return Section("Mail dialogue", tuple(rows))
+
+
+def _around_starttls(tls: TlsFacts) -> Iterator[Row]:
+    dialogue = tls.dialogue
+    if is_asked(dialogue.injection):
+        yield Row("command injection", (ternary(dialogue.injection, Tone.BAD, Tone.GOOD),))
+    if is_asked(dialogue.second_starttls):
+        said = dialogue.second_starttls
+        yield Row(
+            "second STARTTLS", (unknown(said) if isinstance(said, Unknown) else Phrase(said),)
+        )
+    if is_asked(dialogue.login_before_tls):
+        yield Row("login before TLS", (ternary(dialogue.login_before_tls, Tone.BAD, Tone.GOOD),))

@@ -1,0 +1,113 @@
+"""What is printed is what the schema says: nothing more, nothing less."""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from letterlock.model.facts import EndpointFacts
+from letterlock.model.tls_facts import TlsFacts
+from letterlock.report.json_report import document
+from letterlock.report.json_schema import SCHEMA
+from letterlock.report.result import Result
+from tests.findings.sample import target
+from tests.report.sample import facts, findings, result
+
+
+def strict(schema: Any) -> Any:
+    """The same schema, with no member beyond those named in any object."""
+    if isinstance(schema, list):
+        return [strict(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {name: strict(each) for name, each in schema.items()}
+    if closed.get("type") == "object":
+        closed["additionalProperties"] = False
+    return closed
+
+
+VALIDATOR = Draft202012Validator(strict(deepcopy(SCHEMA)))
+
+
+def printed(*results: Result, pem: bool = False) -> Any:
+    return json.loads(document(results, pem=pem))
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        (result(),),
+        (Result(facts(), findings()),),
+        (Result(target(), ()),),
+        (),
+        (result(), result()),
+    ],
+    ids=["all", "no verdict", "one handshake each", "nothing", "two targets"],
+)
+@pytest.mark.parametrize("pem", [False, True])
+def test_output_keeps_to_it(results: tuple[Result, ...], pem: bool) -> None:
+    VALIDATOR.validate(printed(*results, pem=pem))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda text: text["endpoints"][0].pop("port"),
+        lambda text: text["endpoints"][0]["protocols"][3].update(offered=None),
+        lambda text: text["endpoints"][0]["protocols"][0].update(more=1),
+        lambda text: text["findings"][0].update(severity="awful"),
+        lambda text: text["endpoints"][0]["behaviour"].update(compression="no"),
+    ],
+)
+def test_it_notices(spoil: Any) -> None:
+    text = printed(result())
+    spoil(text)
+    assert not VALIDATOR.is_valid(text)
+
+
+def test_the_paths_that_scripts_use() -> None:
+    text = printed(result())
+    smtp = text["endpoints"][0]
+    assert smtp["port"] == 25
+    assert [each["name"] for each in smtp["protocols"]][-1] == "TLSv1.3"
+    assert smtp["protocols"][4]["cipher_suites"][0] == "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"
+    assert text["findings"][0]["endpoint"] == {"address": "192.0.2.25", "port": 587}
+    assert text["findings"][2]["endpoint"] is None
+
+
+def test_unknown_is_an_object_and_never_a_no() -> None:
+    smtp = printed(result())["endpoints"][0]
+    reset = {"unknown": "the connection was reset", "cause": "disconnected"}
+    assert smtp["protocols"][3]["offered"] == reset
+    assert smtp["behaviour"]["fallback_scsv"] == reset
+    assert smtp["behaviour"]["heartbeat"]["unknown"] == "not asked at this depth"
+    assert smtp["known_faults"][1]["present"] == reset
+    assert smtp["chains"][0]["scts"]["unknown"] == "not asked at this depth"
+    assert printed(result())["endpoints"][3]["profiles"][0]["met"] == reset
+
+
+def test_no_fact_is_left_out() -> None:
+    """A field that somebody adds to the facts must reach the JSON."""
+    smtp = printed(result())["endpoints"][0]
+    names = {each.name for each in fields(TlsFacts)}
+    assert names - {"refused"} <= set(smtp)
+    renamed = {"endpoint", "name", "after_starttls"}
+    assert {each.name for each in fields(EndpointFacts)} - renamed <= set(smtp)
+
+
+def test_hostile_bytes_stay_text() -> None:
+    evil = 'x\x1b[31m\u202e\x9b2J"\\\n\ud800\U000e0041'
+    spoilt = replace(result(), findings=(replace(findings()[0], evidence=evil),))
+    text = document([spoilt])
+    assert text.replace("\n", "").isprintable()
+    assert json.loads(text)["findings"][0]["evidence"] == evil
+    text.encode("utf-8")
