@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Self
 
 from letterlock.model.service import Endpoint
@@ -22,11 +23,9 @@ class Channel:
     """The time limits are the caller's (`obstacle.step`). OSError and EOFError pass through it to
     that; the rest is raised as Obstacle."""
 
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, allowance: int
-    ) -> None:
-        self._reader = reader
-        self._writer = writer
+    def __init__(self, connected: socket.socket, allowance: int) -> None:
+        self._socket = connected
+        self._loop = asyncio.get_running_loop()
         self._allowance = allowance
         self._left = allowance
         self._session: TlsSession | None = None
@@ -34,16 +33,24 @@ class Channel:
     @classmethod
     async def open(cls, endpoint: Endpoint, allowance: int) -> Self:
         """Connect; `allowance` is how many bytes may be received in all."""
-        reader, writer = await asyncio.open_connection(
-            endpoint.address, endpoint.port, limit=_CHUNK
-        )
-        return cls(reader, writer, allowance)
+        family = socket.AF_INET6 if ":" in endpoint.address else socket.AF_INET
+        ours = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            ours.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await asyncio.get_running_loop().sock_connect(ours, (endpoint.address, endpoint.port))
+        except BaseException:
+            ours.close()
+            raise
+        return cls(ours, allowance)
 
     @property
     def from_same_address(self) -> bool:
         """Whether our end of the connection has the server's address."""
-        ours, theirs = (self._writer.get_extra_info(end) for end in ("sockname", "peername"))
-        return bool(ours and theirs and ours[0] == theirs[0])
+        try:
+            ours, theirs = self._socket.getsockname(), self._socket.getpeername()
+        except OSError:
+            return False
+        return bool(ours[0] == theirs[0])
 
     @property
     def silent(self) -> bool:
@@ -51,8 +58,7 @@ class Channel:
         return self._left == self._allowance
 
     async def send(self, data: bytes) -> None:
-        self._writer.write(self._session.encrypt(data) if self._session else data)
-        await self._writer.drain()
+        await self._write(self._session.encrypt(data) if self._session else data)
 
     async def receive(self) -> bytes:
         """At least one byte. Raises EOFError where the server has closed."""
@@ -69,39 +75,43 @@ class Channel:
     async def start_tls(self, name: str, *, implicit: bool) -> Negotiated:
         """Handshake with `name` as SNI; from then on the channel is inside TLS."""
         session = TlsSession(name)
+        await self.handshake(session, implicit=implicit)
+        return session.negotiated()
+
+    async def handshake(self, session: TlsSession, *, implicit: bool) -> None:
+        """Carry out the handshake that `session` has begun, its first or a renegotiation; from
+        then on the channel is inside it."""
         complete = session.handshake(b"")
         await self._flush(session)
-        head = await self._read()
-        if not looks_like_tls(head):
-            raise not_tls(await self._first_line(head), implicit=implicit)
-        data = head
-        while True:
+        data = b"" if complete else await self._read()
+        if data and self._session is None and not looks_like_tls(data):
+            raise not_tls(await self._first_line(data), implicit=implicit)
+        while not complete:
             try:
                 complete = session.handshake(data)
             finally:
                 await self._flush(session)
-            if complete:
-                self._session = session
-                return session.negotiated()
-            data = await self._read()
+            if not complete:
+                data = await self._read()
+        self._session = session
 
     async def close(self) -> None:
         """Say close_notify and drop the connection; never raises for what the server does."""
         try:
             if self._session is not None:
-                self._writer.write(self._session.close())
-            self._writer.close()
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await self._writer.wait_closed()
-        except (OSError, RuntimeError):
-            self._writer.transport.abort()
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await self._write(self._session.close())
+        except OSError:  # a time-out too
+            pass
+        finally:
+            self._socket.close()
 
     def abort(self) -> None:
-        """Drop the connection at once, unsent bytes with it."""
-        self._writer.transport.abort()
+        """Drop the connection at once."""
+        self._socket.close()
 
     async def _read(self) -> bytes:
-        data = await self._reader.read(_CHUNK)
+        data = await self._loop.sock_recv(self._socket, _CHUNK)
         if not data:
             raise EOFError
         self._left -= len(data)
@@ -123,5 +133,7 @@ class Channel:
     async def _flush(self, session: TlsSession) -> None:
         outgoing = session.outgoing()
         if outgoing:
-            self._writer.write(outgoing)
-            await self._writer.drain()
+            await self._write(outgoing)
+
+    async def _write(self, data: bytes) -> None:
+        await self._loop.sock_sendall(self._socket, data)
