@@ -235,7 +235,8 @@ def csr(
         raise InputError("exists already", where=Location(str(out)), remedy="--force replaces it")
     key = new_key(KeyKind(kind))
     content = request(names, key)
-    write_new(key_out, server_key(key, Location(str(key_out))).pkcs8_pem())
+    pem = server_key(key, Location(str(key_out))).pkcs8_pem()
+    write_new(key_out, pem, remedy="a key is never replaced: give --key-out another name")
     _put(content, out, mode=0o644, force=force)
     _tell([f"the new private key is in {key_out}; only the CSR goes to the CA"])
 

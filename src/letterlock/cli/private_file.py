@@ -9,9 +9,16 @@ from pathlib import Path
 from letterlock.model.errors import InputError, Location
 
 
-def write_new(path: Path, content: bytes, *, mode: int = 0o600, replace: bool = False) -> None:
+def write_new(
+    path: Path,
+    content: bytes,
+    *,
+    mode: int = 0o600,
+    replace: bool = False,
+    remedy: str = "--force replaces it",
+) -> None:
     """Write `content` to `path`, never over an existing file unless `replace`: to a temporary file
-    beside it, synced, then linked or renamed into place.
+    beside it, synced, then linked or renamed into place. `remedy` is told of one that exists.
 
     Raises InputError, with nothing left behind."""
     where = Location(str(path))
@@ -27,7 +34,7 @@ def write_new(path: Path, content: bytes, *, mode: int = 0o600, replace: bool = 
         finally:
             temporary.unlink(missing_ok=True)
     except FileExistsError:
-        raise InputError("exists already", where=where, remedy="--force replaces it") from None
+        raise InputError("exists already", where=where, remedy=remedy) from None
     except OSError as error:
         raise InputError(f"cannot be written ({error.strerror})", where=where) from error
 

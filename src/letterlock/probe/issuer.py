@@ -40,5 +40,7 @@ def fetch_issuer(url: str) -> bytes:
                     raise UndeterminedError(f"{url} takes longer than {LONGEST:g} s")
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, OSError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise UndeterminedError(f"{url} cannot be fetched ({reason})") from error
+        raise UndeterminedError(
+            f"{url} cannot be fetched ({reason})", remedy="give it with --chain"
+        ) from error
     return bytes(received)
