@@ -191,7 +191,7 @@ def prime(parameters: DiffieHellman) -> Phrase:
     """RFC 9325 section 4.3: 2048 bits at least; below 1024 it can be broken by anyone."""
     words = f"{parameters.bits} bits"
     if parameters.known_as:
-        words += f" ({parameters.known_as})"
+        words += f", {parameters.known_as}"
     if parameters.bits >= 2048:
         return Phrase(words)
     return Phrase(words, Tone.WEAK if parameters.bits >= 1024 else Tone.BAD, "too small")

@@ -1,28 +1,34 @@
-"""The screen: a table of ports per address, the certificates, then the findings, worst first."""
+"""The screen: a table of ports per address, what the deep check learnt, the certificates, then the
+findings, worst first."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from letterlock.model.certificate import Certificate
-from letterlock.model.facts import EndpointFacts, Greeting, Handshake, TargetFacts
+from letterlock.model.facts import EndpointFacts, Handshake, TargetFacts
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.unknown import Cause, Unknown
-from letterlock.report.text import (
-    Group,
-    Sighting,
-    grouped,
-    places,
-    remaining,
-    suite_in_short,
+from letterlock.model.verdict import Verdict
+from letterlock.report.compact import blocks
+from letterlock.report.escape import cleaned
+from letterlock.report.result import Result
+from letterlock.report.served import Served, Sighted
+from letterlock.report.sheet import Phrase, Row, chain_rows, folded
+from letterlock.report.terminal_ports import (
+    TONE_STYLES,
+    UNREACHED,
+    WORDS,
+    PortTable,
+    grade_text,
+    why_not_connected,
 )
+from letterlock.report.text import Group, Sighting, grouped, places
 
 #: Of the sixteen colours that every terminal has, those legible on light and dark.
 STYLES = {
@@ -32,67 +38,57 @@ STYLES = {
     Severity.LOW: "cyan",
     Severity.INFO: "dim",
 }
-#: From this width on suites are written in full, the group and open logins have columns.
-WIDE = 120
 _MARGIN = 8
-#: As wide as a suite can be at 80 columns: `ECDHE_AES_256_GCM`.
-_SUITE = 17
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-def show(console: Console, facts: TargetFacts, findings: Sequence[Finding]) -> None:
-    """Print everything about one target."""
+def show(
+    console: Console,
+    facts: TargetFacts,
+    findings: Sequence[Finding],
+    verdict: Verdict | None = None,
+    *,
+    verbose: bool = False,
+) -> None:
+    """Print one target: on one screen, or `verbose` with every fact of the deep check."""
+    result = cleaned(Result(facts, tuple(findings), verdict))
+    screen = _Screen(console, result, Served(result.facts), verbose)
     if console.is_terminal:
-        _print(console, facts, findings)
+        _print(screen)
         return
     with console.capture() as captured:
-        _print(console, facts, findings)
+        _print(screen)
     lines = (line.rstrip() for line in captured.get().splitlines())
     console.file.write("".join(f"{line}\n" for line in lines))
 
 
-def _print(console: Console, facts: TargetFacts, findings: Sequence[Finding]) -> None:
-    served = _Served(facts)
+@dataclass(frozen=True, slots=True)
+class _Screen:
+    console: Console
+    result: Result
+    served: Served
+    verbose: bool
+
+
+def _print(screen: _Screen) -> None:
+    console, facts = screen.console, screen.result.facts
     addresses = _addresses(facts)
     console.print(_headline(facts))
     for address in addresses:
-        console.print(_address(facts, address, served, console.width))
+        console.print(_address(screen, address))
         console.print()
-    for chain in served:
-        console.print(_chain(chain, served, facts))
+    for part in _sheets(screen):
+        console.print(part)
+    for sighted in screen.served:
+        console.print(_chain(sighted, screen))
         console.print()
-    groups = grouped(findings)
+    groups = grouped(screen.result.findings)
     for group in groups:
         console.print(_finding(group, len(addresses)))
         if group.worst.severity is not Severity.INFO:
             console.print()
     if groups and groups[-1].worst.severity is Severity.INFO:
         console.print()
-    console.print(_summary(facts, groups))
-
-
-class _Served:
-    """The different chains that were served, lettered when there are several."""
-
-    def __init__(self, facts: TargetFacts) -> None:
-        self._chains: dict[tuple[str, ...], list[EndpointFacts]] = {}
-        for each in facts.endpoints:
-            if isinstance(each.handshake, Handshake) and each.handshake.chain:
-                self._chains.setdefault(_key(each.handshake), []).append(each)
-
-    def __iter__(self) -> Iterator[list[EndpointFacts]]:
-        return iter(self._chains.values())
-
-    def letter(self, handshake: Handshake) -> str:
-        """With a blank behind it; empty where there is but one chain."""
-        if len(self._chains) < 2 or not handshake.chain:
-            return ""
-        position = list(self._chains).index(_key(handshake))
-        return f"{_LETTERS[position % len(_LETTERS)]} "
-
-
-def _key(handshake: Handshake) -> tuple[str, ...]:
-    return tuple(each.sha256 for each in handshake.chain)
+    console.print(_summary(screen.result, groups))
 
 
 def _headline(facts: TargetFacts) -> Text:
@@ -106,149 +102,78 @@ def _addresses(facts: TargetFacts) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each.endpoint.address for each in facts.endpoints))
 
 
-def _address(facts: TargetFacts, address: str, served: _Served, width: int) -> Table | Text:
+def _address(screen: _Screen, address: str) -> Table | Text:
+    facts = screen.result.facts
     rows = [each for each in facts.endpoints if each.endpoint.address == address]
-    reasons = {_why_not_connected(each) for each in rows}
+    reasons = {why_not_connected(each) for each in rows}
     if len(rows) > 1 and len(reasons) == 1 and (reason := reasons.pop()):
         where = "" if address == facts.target else f"{address}  "
         return Text.assemble((where, "bold"), f"nothing on any of {len(rows)} ports: {reason}")
-    wide = width >= WIDE
-    logins = wide or any(_open_logins(each) for each in rows)
-    table = Table(
-        title=None if address == facts.target else Text(address, style="bold"),
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-        header_style="dim",
+    ports = PortTable(
+        rows,
+        screen.served,
+        facts.started,
+        width=screen.console.width,
+        verdict=screen.result.verdict,
     )
-    table.add_column("port", justify="right", no_wrap=True)
-    table.add_column("service", no_wrap=True)
-    table.add_column("TLS", no_wrap=True)
-    table.add_column("version", no_wrap=True)
-    table.add_column("cipher suite", no_wrap=wide or _suites_are_short(rows), overflow="fold")
-    if wide:
-        table.add_column("group", no_wrap=True)
-    table.add_column("certificate", no_wrap=True)
-    if logins:
-        heading = "login before TLS" if wide else "open login"
-        table.add_column(heading, overflow="fold", min_width=len("open login"))
-    for each in rows:
-        cells = _cells(each, facts.started, served, wide)
-        table.add_row(*(cells if logins else cells[:-1]))
-    return table
+    return ports.table(None if address == facts.target else Text(address, style="bold"))
 
 
-def _suites_are_short(rows: list[EndpointFacts]) -> bool:
-    suites = (each.handshake.cipher_suite for each in rows if isinstance(each.handshake, Handshake))
-    return all(len(suite_in_short(suite)) <= _SUITE for suite in suites)
+def _sheets(screen: _Screen) -> Iterator[RenderableType]:
+    """The further questions' answers: a block for all endpoints that gave the same."""
+    facts = screen.result.facts
+    addresses = len(_addresses(facts))
+    if not screen.verbose:
+        for block in blocks(facts.endpoints, screen.result.verdict):
+            at = [each.endpoint for each in block.endpoints]
+            yield Text.assemble(("TLS", "bold"), f"  {places(at, addresses)}")
+            yield rows_grid(block.rows)
+            yield ""
+        return
+    for same, sections in folded(facts.endpoints, facts.started):
+        yield Text(places([each.endpoint for each in same], addresses), style="bold underline")
+        for section in sections:
+            yield Text(section.title, style="bold")
+            yield rows_grid(section.rows)
+        yield ""
 
 
-def _cells(each: EndpointFacts, at: datetime, served: _Served, wide: bool) -> list[Text]:
-    service = each.endpoint.service
-    cells = [Text(str(each.endpoint.port)), Text(service.name), _tls(each)]
-    handshake = each.handshake
-    if isinstance(handshake, Handshake):
-        suite = handshake.cipher_suite if wide else suite_in_short(handshake.cipher_suite)
-        group = handshake.named_group if isinstance(handshake.named_group, str) else "-"
-        cells += [Text(handshake.version), Text(suite), *([Text(group)] if wide else [])]
-        cells.append(_certificate_cell(handshake, at, served))
-    else:
-        cells += [Text("")] * (4 if wide else 3)
-    return [*cells, _logins(each)]
-
-
-def _tls(each: EndpointFacts) -> Text:
-    if isinstance(each.handshake, Handshake):
-        if isinstance(each.greeting, Unknown):
-            return Text("misplaced", style="red")
-        return Text("implicit" if each.greeting is None else "STARTTLS", style="green")
-    if each.handshake is None:
-        return Text("none", style="red")
-    word, style = _WORDS.get(each.handshake.cause, ("unknown", "yellow"))
-    return Text(word, style=style)
-
-
-_UNREACHED = (Cause.CONNECTION_REFUSED, Cause.UNREACHABLE, Cause.NO_ANSWER)
-_WORDS = {
-    Cause.CONNECTION_REFUSED: ("closed", "dim"),
-    Cause.UNREACHABLE: ("no route", "dim"),
-    Cause.NO_ANSWER: ("no answer", "dim"),
-    Cause.STARTTLS_REFUSED: ("refused", "red"),
-    Cause.TLS_ALERT: ("fails", "red"),
-    Cause.TLS_ERROR: ("fails", "red"),
-    Cause.PLAIN_ON_TLS_PORT: ("plain text", "red"),
-    Cause.TLS_ON_PLAIN_PORT: ("misplaced", "red"),
-}
-
-
-def _why_not_connected(each: EndpointFacts) -> str:
-    if isinstance(each.handshake, Unknown) and each.handshake.cause in _UNREACHED:
-        return each.handshake.reason
-    return ""
-
-
-def _certificate_cell(handshake: Handshake, at: datetime, served: _Served) -> Text:
-    if not handshake.chain:
-        return Text("✗ none", style="red")
-    left = (handshake.chain[0].not_after - at) // timedelta(days=1)
-    words = served.letter(handshake) + (f"{left} d" if left >= 0 else "expired")
-    if handshake.verdict.accepted:
-        return Text(f"✓ {words}", style="green")
-    return Text(f"✗ {words}", style="red")
-
-
-def _open_logins(each: EndpointFacts) -> tuple[str, ...]:
-    return each.greeting.cleartext_logins if isinstance(each.greeting, Greeting) else ()
-
-
-def _logins(each: EndpointFacts) -> Text:
-    if not isinstance(each.greeting, Greeting):
-        return Text("")
-    logins = _open_logins(each)
-    style = "yellow" if each.from_same_address else "red"
-    return Text(", ".join(logins), style=style) if logins else Text("no")
-
-
-def _chain(places_: list[EndpointFacts], served: _Served, facts: TargetFacts) -> Table:
+def _chain(sighted: Sighted, screen: _Screen) -> Table:
     """One chain: for which names, until when, from whom, up to where."""
-    handshake = places_[0].handshake
-    if not isinstance(handshake, Handshake):
-        raise TypeError("a chain comes from a handshake")
-    leaf = handshake.chain[0]
-    endpoints = [each.endpoint for each in places_]
-    letter = served.letter(handshake)
-    title = Text(f"Certificate {letter}".rstrip(), style="bold")
-    if letter:
-        title.append(f"  {places(endpoints, len(_addresses(facts)))}", style="not bold")
-    grid = Table.grid(padding=(0, 2, 0, 0))
+    title = Text("Certificate", style="bold")
+    if len(screen.served) > 1:
+        title.append(f" {sighted.letter}")
+        where = places(sighted.endpoints, len(_addresses(screen.result.facts)))
+        title.append(f"  {where}", style="not bold")
+    if sighted.nameless:
+        title.append(", where no name is sent", style="not bold")
+    rows = chain_rows(sighted.served, screen.result.facts.started)
+    grid = rows_grid([row for row in rows if row.label])
     grid.title, grid.title_justify = title, "left"
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_row("names", ", ".join((*leaf.dns_names, *leaf.ip_addresses)) or "none")
-    grid.add_row("valid", _validity(leaf, facts.started))
-    grid.add_row("key", f"{leaf.public_key}, signed with {leaf.signature_algorithm}")
-    grid.add_row("chain", _path(handshake))
-    grid.add_row("SHA-256", leaf.sha256)
     return grid
 
 
-def _validity(leaf: Certificate, at: datetime) -> Text:
-    text = Text(f"{leaf.not_before:%Y-%m-%d} to {leaf.not_after:%Y-%m-%d}, ")
-    return text.append(remaining(leaf.not_after, at))
+def rows_grid(rows: Sequence[Row]) -> Table:
+    """Labels on the left, phrases on the right; a stacked row has a line for each phrase."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for row in rows:
+        between = Text("\n" if row.stacked else ", ")
+        grid.add_row(row.label, _joined(row.phrases, between))
+    return grid
 
 
-def _path(handshake: Handshake) -> Text:
-    """From the leaf to the anchor, or to where it breaks off."""
-    verdict = handshake.verdict
-    steps = [each.subject or "(no subject)" for each in verdict.path or handshake.chain]
-    text = Text(" ← ".join(steps))
-    if verdict.anchor is None:
-        return text.append("  (reaches no trusted root)", style="red")
-    if verdict.path and verdict.anchor != steps[-1]:
-        text.append(f" ← {verdict.anchor}")
-    return text.append("  (trusted)", style="green")
+def _joined(phrases: Sequence[Phrase], between: Text) -> Text:
+    """A phrase in parentheses belongs to the one before it."""
+    text = Text()
+    for phrase in phrases:
+        if text:
+            text.append(Text("  ") if phrase.text.startswith("(") else between)
+        text.append(phrase.text, style=TONE_STYLES[phrase.tone])
+        if phrase.note:
+            text.append(f" ({phrase.note})", style=TONE_STYLES[phrase.tone])
+    return text
 
 
 def _finding(group: Group, addresses: int) -> Table:
@@ -286,23 +211,26 @@ def _where(sighting: Sighting, worst: Severity, addresses: int) -> Text:
 
 
 #: Not knowing because of these is an answer, or follows from one.
-_ANSWERS = (*_UNREACHED, Cause.NOT_REACHED)
+_ANSWERS = (*UNREACHED, Cause.NOT_REACHED)
 
 
 def _is_unsure(each: EndpointFacts) -> bool:
     """Whether something about it stayed open that is neither a closed port nor a fault in red."""
     known = (each.greeting, each.handshake, each.capabilities_inside)
     causes = [one.cause for one in known if isinstance(one, Unknown)]
-    return any(cause not in _ANSWERS and cause not in _WORDS for cause in causes)
+    return any(cause not in _ANSWERS and cause not in WORDS for cause in causes)
 
 
-def _summary(facts: TargetFacts, groups: Sequence[Group]) -> Text:
-    """How many of each, and what it cost."""
+def _summary(result: Result, groups: Sequence[Group]) -> Text:
+    """The grade, how many of each, and what it cost."""
+    facts = result.facts
     counts = Counter(group.worst.severity for group in groups)
     worst_first = [severity for severity in reversed(Severity) if severity is not Severity.INFO]
     parts = [f"{counts[severity]} {severity}" for severity in worst_first if counts[severity]]
     secured = sum(isinstance(each.handshake, Handshake) for each in facts.endpoints)
     text = Text()
+    if result.verdict is not None:
+        text = Text.assemble("Grade ", grade_text(result.verdict.grade), ". ")
     unsure = sum(map(_is_unsure, facts.endpoints))
     if parts:
         text.append(f"Found: {', '.join(parts)}.", style="bold")
@@ -315,8 +243,10 @@ def _summary(facts: TargetFacts, groups: Sequence[Group]) -> Text:
         ports = "1 port" if unsure == 1 else f"{unsure} ports"
         text.append(f" {ports} could not be determined.", style="yellow")
     noun = "connection" if facts.connections == 1 else "connections"
+    turned_away = sum(each.tls.refused for each in facts.endpoints if each.tls is not None)
+    refused = f" ({turned_away} turned away)" if turned_away else ""
     return text.append(
         f" TLS on {secured} of {len(facts.endpoints)} ports;"
-        f" {facts.connections} {noun}, {facts.seconds:.1f} s.",
+        f" {facts.connections} {noun}{refused}, {facts.seconds:.1f} s.",
         style="dim",
     )

@@ -1,0 +1,173 @@
+"""What the deep check learnt of an endpoint in a few rows: counts where all is well, names where
+something is not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from letterlock.model.facts import EndpointFacts
+from letterlock.model.tls_facts import DialogueFacts, ProtocolFacts, TlsFacts
+from letterlock.model.unknown import Unknown
+from letterlock.model.verdict import ProfileVerdict, Verdict
+from letterlock.report.sheet import (
+    Phrase,
+    Row,
+    behaviours,
+    fault_tone,
+    group,
+    is_asked,
+    order_words,
+    prime,
+    scheme,
+)
+from letterlock.report.suites import Tone, suite_tone, version_tone
+
+#: How many reasons why a profile is not met are told; the findings tell all.
+_BREACHES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Rows that hold for all of `endpoints`."""
+
+    endpoints: tuple[EndpointFacts, ...]
+    rows: tuple[Row, ...]
+
+
+def blocks(endpoints: Sequence[EndpointFacts], verdict: Verdict | None = None) -> tuple[Block, ...]:
+    """One block for all endpoints that gave the same answers."""
+    same: dict[tuple[Row, ...], list[EndpointFacts]] = {}
+    for each in endpoints:
+        if each.tls is not None:
+            rows = (*compact(each.tls), *_verdict(each, verdict))
+            same.setdefault(rows, []).append(each)
+    return tuple(Block(tuple(those), rows) for rows, those in same.items() if rows)
+
+
+def compact(tls: TlsFacts) -> tuple[Row, ...]:
+    rows = (
+        *(_version(each) for each in reversed(tls.protocols) if each.offered is not False),
+        Row("refused", tuple(Phrase(p.name) for p in tls.protocols if p.offered is False)),
+        *_groups(tls),
+        Row("DH", tuple(map(prime, tls.diffie_hellman))),
+        Row("signatures", tuple(_weak_schemes(tls))),
+        Row("behaviour", tuple(_behaviour(tls))),
+        Row("faults", tuple(_faults(tls))),
+        Row("left out", tuple(Phrase(each, Tone.DIM) for each in tls.left_out)),
+    )
+    return tuple(row for row in rows if row.phrases)
+
+
+def _version(protocol: ProtocolFacts) -> Row:
+    if isinstance(protocol.offered, Unknown):
+        return Row(protocol.name, (_unknown(protocol.offered),))
+    tone, note = version_tone(protocol.name)
+    suites = len(protocol.cipher_suites)
+    least = "" if protocol.complete or not suites else " or more"
+    words = f"{suites}{least} suite{'' if suites == 1 else 's'}" if suites else "offered"
+    phrases = [Phrase(words, tone, note), *_kinds(protocol)]
+    if isinstance(protocol.order, str):
+        phrases.append(Phrase(order_words(protocol.order)))
+    return Row(protocol.name, tuple(phrases))
+
+
+def _kinds(protocol: ProtocolFacts) -> Iterator[Phrase]:
+    """How many suites of each kind, once they are not all good."""
+    kinds = Counter(map(suite_tone, protocol.cipher_suites))
+    for (tone, because), count in kinds.items():
+        if because or len(kinds) > 1:
+            yield Phrase(f"{count} {because or 'good'}", tone)
+
+
+def _groups(tls: TlsFacts) -> Iterator[Row]:
+    """One row where all versions have the same."""
+    if len({each.groups for each in tls.groups}) == 1:
+        first = tls.groups[0]
+        yield Row("groups", (*map(group, first.groups), *_order(first.order)))
+        return
+    for each in tls.groups:
+        versions = "/".join(name.removeprefix("TLSv") for name in each.used_in)
+        yield Row(f"groups {versions}", (*map(group, each.groups), *_order(each.order)))
+
+
+def _order(order: object) -> Iterator[Phrase]:
+    if isinstance(order, str):
+        yield Phrase(f"{order}'s order", Tone.DIM)
+
+
+def _weak_schemes(tls: TlsFacts) -> Iterator[Phrase]:
+    names = dict.fromkeys(name for _, schemes in tls.signature_schemes for name in schemes)
+    phrases = [scheme(name) for name in names]
+    weak = [each for each in phrases if each.tone is not Tone.PLAIN]
+    if phrases:
+        yield Phrase(f"{len(phrases)} scheme{'' if len(phrases) == 1 else 's'}")
+    yield from weak
+
+
+def _behaviour(tls: TlsFacts) -> Iterator[Phrase]:
+    """What is not as it should be by name, the rest as a count."""
+    fine, unsure = 0, []
+    for words, value, yes, no in behaviours(tls.behaviour):
+        if isinstance(value, Unknown):
+            unsure += [words] if is_asked(value) else []
+            continue
+        tone = yes if value else no
+        if tone in (Tone.WEAK, Tone.BAD):
+            yield Phrase(words if value else f"no {words}", tone)
+        else:
+            fine += 1
+    if fine:
+        yield Phrase(f"{fine} answers as they should be", Tone.GOOD)
+    if unsure:
+        yield Phrase(f"not determined: {', '.join(unsure)}", Tone.DIM)
+
+
+def _faults(tls: TlsFacts) -> Iterator[Phrase]:
+    tried = {each.id: each.present for each in tls.known_faults}
+    yield from (Phrase(each.id, fault_tone(each)) for each in tls.known_faults if _is(each.present))
+    injection = tls.dialogue.injection
+    if is_asked(injection):
+        tried["command injection"] = injection
+        if _is(injection):
+            yield Phrase("command injection", Tone.BAD)
+    yield from _login(tls.dialogue)
+    absent = sum(value is False for value in tried.values())
+    if absent:
+        none = absent == len(tried)
+        yield Phrase(f"none of {absent}" if none else f"{absent} others not", Tone.GOOD)
+    unsure = [name for name, value in tried.items() if isinstance(value, Unknown)]
+    if unsure:
+        yield Phrase(f"not determined: {', '.join(unsure)}", Tone.DIM)
+
+
+def _login(dialogue: DialogueFacts) -> Iterator[Phrase]:
+    if _is(dialogue.login_before_tls):
+        yield Phrase("login taken before TLS", Tone.BAD)
+
+
+def _is(value: object) -> bool:
+    return value is True
+
+
+def _verdict(each: EndpointFacts, verdict: Verdict | None) -> Iterator[Row]:
+    found = verdict.at(each.endpoint) if verdict else None
+    for profile in found.profiles if found else ():
+        yield Row("profile", (profile_phrase(profile),))
+
+
+def profile_phrase(profile: ProfileVerdict) -> Phrase:
+    if isinstance(profile.met, Unknown):
+        return Phrase(f"{profile.title}: not determined: {profile.met.reason}", Tone.DIM)
+    if profile.met:
+        return Phrase(f"{profile.title}: met", Tone.GOOD)
+    most = [*profile.breaches[:_BREACHES]]
+    if len(profile.breaches) > _BREACHES:
+        most.append(f"{len(profile.breaches) - _BREACHES} more")
+    because = f" ({'; '.join(most)})" if most else ""
+    return Phrase(f"{profile.title}: not met{because}", Tone.WEAK)
+
+
+def _unknown(reason: Unknown) -> Phrase:
+    return Phrase(f"not determined: {reason.reason}", Tone.DIM)
