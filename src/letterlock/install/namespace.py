@@ -116,6 +116,9 @@ class PrivateSystem:
         self.pid = pid
         self._network = self._open("net")
         self._mounts = self._open("mnt")
+        # Where we live in a chroot, the root of its mount namespace is not ours.
+        self._root = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._namespaces.callback(os.close, self._root)
         self.tools = Tools(Path(f"/proc/{pid}/root"), _prefix(pid))
         #: The tools to be used within `call(…, files=True)`, where paths are the system's own.
         self.local_tools = Tools(Path("/"), _prefix(1))
@@ -136,6 +139,8 @@ class PrivateSystem:
                 if files:
                     unshare(CLONE_FS)
                     setns(self._mounts, CLONE_NEWNS)
+                    os.fchdir(self._root)
+                    os.chroot(".")
                 setns(self._network, CLONE_NEWNET)
                 outcome.append(function())
             except BaseException as error:
@@ -177,7 +182,7 @@ class PrivateSystem:
 
 
 def _prefix(pid: int) -> tuple[str, ...]:
-    kinds = ("--mount", "--uts", "--ipc", "--net", "--pid")
+    kinds = ("--root", "--mount", "--uts", "--ipc", "--net", "--pid")
     return (which("nsenter") or "nsenter", f"--target={pid}", *kinds, "--")
 
 
