@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from letterlock.model.facts import EndpointFacts
 from letterlock.model.tls_facts import DialogueFacts, ProtocolFacts, TlsFacts
 from letterlock.model.unknown import Unknown
-from letterlock.model.verdict import ProfileVerdict, Verdict
+from letterlock.model.verdict import Verdict
 from letterlock.report.sheet import (
     Phrase,
     Row,
@@ -20,11 +20,12 @@ from letterlock.report.sheet import (
     is_asked,
     order_words,
     prime,
+    profile_phrase,
     scheme,
 )
 from letterlock.report.suites import Tone, suite_tone, version_tone
 
-#: How many reasons why a profile is not met are told; the findings tell all.
+#: How many reasons why a profile is not met are told; --verbose tells all.
 _BREACHES = 4
 
 
@@ -154,19 +155,7 @@ def _is(value: object) -> bool:
 def _verdict(each: EndpointFacts, verdict: Verdict | None) -> Iterator[Row]:
     found = verdict.at(each.endpoint) if verdict else None
     for profile in found.profiles if found else ():
-        yield Row("profile", (profile_phrase(profile),))
-
-
-def profile_phrase(profile: ProfileVerdict) -> Phrase:
-    if isinstance(profile.met, Unknown):
-        return Phrase(f"{profile.title}: not determined: {profile.met.reason}", Tone.DIM)
-    if profile.met:
-        return Phrase(f"{profile.title}: met", Tone.GOOD)
-    most = [*profile.breaches[:_BREACHES]]
-    if len(profile.breaches) > _BREACHES:
-        most.append(f"{len(profile.breaches) - _BREACHES} more")
-    because = f" ({'; '.join(most)})" if most else ""
-    return Phrase(f"{profile.title}: not met{because}", Tone.WEAK)
+        yield Row("profile", (profile_phrase(profile, _BREACHES),))
 
 
 def _unknown(reason: Unknown) -> Phrase:

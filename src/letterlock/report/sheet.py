@@ -23,6 +23,7 @@ from letterlock.model.tls_facts import (
     TlsFacts,
 )
 from letterlock.model.unknown import Unknown
+from letterlock.model.verdict import ProfileVerdict, Verdict
 from letterlock.report.suites import Tone, is_post_quantum, suite_tone, version_tone
 from letterlock.report.text import remaining
 
@@ -95,14 +96,34 @@ def sheet(facts: EndpointFacts, at: datetime) -> tuple[Section, ...]:
 
 
 def folded(
-    endpoints: Sequence[EndpointFacts], at: datetime
+    endpoints: Sequence[EndpointFacts], at: datetime, verdict: Verdict | None = None
 ) -> tuple[tuple[tuple[EndpointFacts, ...], tuple[Section, ...]], ...]:
     """The endpoints that have something to tell, those with the same sheet together."""
     groups: dict[tuple[Section, ...], list[EndpointFacts]] = {}
     for each in endpoints:
-        if sections := sheet(each, at):
+        if sections := (*sheet(each, at), *profiles(each, verdict)):
             groups.setdefault(sections, []).append(each)
     return tuple((tuple(same), sections) for sections, same in groups.items())
+
+
+def profiles(facts: EndpointFacts, verdict: Verdict | None) -> Iterator[Section]:
+    found = verdict.at(facts.endpoint) if verdict else None
+    if found is not None and found.profiles:
+        rows = tuple(Row(each.profile, (profile_phrase(each),)) for each in found.profiles)
+        yield Section("Profiles", rows)
+
+
+def profile_phrase(profile: ProfileVerdict, most: int | None = None) -> Phrase:
+    """Met, not met and why (at most `most` reasons), or not determined."""
+    if isinstance(profile.met, Unknown):
+        return Phrase(f"{profile.title}: not determined: {profile.met.reason}", Tone.DIM)
+    if profile.met:
+        return Phrase(f"{profile.title}: met", Tone.GOOD)
+    because = list(profile.breaches[:most])
+    if len(because) < len(profile.breaches):
+        because.append(f"{len(profile.breaches) - len(because)} more")
+    words = f" ({'; '.join(because)})" if because else ""
+    return Phrase(f"{profile.title}: not met{words}", Tone.WEAK)
 
 
 def _left_out(tls: TlsFacts) -> tuple[Row, ...]:

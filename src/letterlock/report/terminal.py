@@ -17,16 +17,14 @@ from letterlock.model.unknown import Cause, Unknown
 from letterlock.model.verdict import Verdict
 from letterlock.report.compact import blocks
 from letterlock.report.escape import cleaned
+from letterlock.report.ports import CAUSES, UNREACHED, why_not_connected
 from letterlock.report.result import Result
 from letterlock.report.served import Served, Sighted
 from letterlock.report.sheet import Phrase, Row, chain_rows, folded
 from letterlock.report.terminal_ports import (
     TONE_STYLES,
-    UNREACHED,
-    WORDS,
     PortTable,
     grade_text,
-    why_not_connected,
 )
 from letterlock.report.text import Group, Sighting, grouped, places
 
@@ -130,7 +128,7 @@ def _sheets(screen: _Screen) -> Iterator[RenderableType]:
             yield rows_grid(block.rows)
             yield ""
         return
-    for same, sections in folded(facts.endpoints, facts.started):
+    for same, sections in folded(facts.endpoints, facts.started, screen.result.verdict):
         yield Text(places([each.endpoint for each in same], addresses), style="bold underline")
         for section in sections:
             yield Text(section.title, style="bold")
@@ -218,7 +216,7 @@ def _is_unsure(each: EndpointFacts) -> bool:
     """Whether something about it stayed open that is neither a closed port nor a fault in red."""
     known = (each.greeting, each.handshake, each.capabilities_inside)
     causes = [one.cause for one in known if isinstance(one, Unknown)]
-    return any(cause not in _ANSWERS and cause not in WORDS for cause in causes)
+    return any(cause not in _ANSWERS and cause not in CAUSES for cause in causes)
 
 
 def _summary(result: Result, groups: Sequence[Group]) -> Text:
