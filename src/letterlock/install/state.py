@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import secrets
@@ -34,13 +35,21 @@ def refusing(doing: str) -> Iterator[None]:
 
 
 def refusal(error: OSError, doing: str) -> RefusedError:
-    """The one line for an OSError."""
-    named = isinstance(error.filename, str | bytes)
-    where = Location(os.fsdecode(error.filename)) if named else None
+    """The one line for an OSError. Of a rename's two names it tells the one that is not ours."""
+    names = [os.fsdecode(each) for each in _names_of(error)]
+    place = next((name for name in names if "/.letterlock-" not in name), names[0] if names else "")
+    where = Location(place) if place else None
     remedy = "run it as root" if isinstance(error, PermissionError) and os.geteuid() else None
+    if error.errno == errno.EBUSY:
+        remedy = "it is a mount of its own: change it where it comes from"
     return RefusedError(
         f"{doing}: {error.strerror or type(error).__name__}", where=where, remedy=remedy
     )
+
+
+def _names_of(error: OSError) -> list[str | bytes]:
+    named: tuple[object, ...] = (error.filename2, error.filename)
+    return [name for name in named if isinstance(name, str | bytes)]
 
 
 @dataclass(frozen=True, slots=True)

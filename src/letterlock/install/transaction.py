@@ -231,5 +231,5 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, LetterlockError):
         return str(error)
     if isinstance(error, OSError):
-        return str(refusal(error, "failed"))
+        return str(refusal(error, "cannot be changed"))
     return str(error) or type(error).__name__
