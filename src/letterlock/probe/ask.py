@@ -104,6 +104,12 @@ class HandshakeResult:
     ocsp_response: bytes = b""
     scts: int = 0
     alpn: str | None = None
+    #: RFC 7627; None in TLS 1.3, which is always so.
+    extended_master_secret: bool | None = None
+    #: Whether a session ticket came, and of TLS 1.3's the largest max_early_data_size, 0 where
+    #: there is none (so that `early-data` need not be asked again after a handshake in TLS 1.3).
+    ticket: bool = False
+    max_early_data_size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

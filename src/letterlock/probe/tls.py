@@ -56,8 +56,10 @@ class TlsSession:
 
     Every method raises Obstacle (`tls-alert`, `tls-error`) where the server's bytes fail TLS."""
 
-    def __init__(self, name: str) -> None:
-        self._connection = SSL.Connection(_context(), None)
+    def __init__(self, name: str, context: SSL.Context | None = None) -> None:
+        """`name` goes out as SNI where it is a DNS name; `context` says what is offered, by default
+        all that OpenSSL can."""
+        self._connection = SSL.Connection(context or _context(), None)
         self._connection.set_connect_state()
         sni = server_name(name)
         if sni:
@@ -141,6 +143,14 @@ def _group(connection: SSL.Connection) -> str | Unknown:
     return _GROUPS.get(name, name)
 
 
+class AlertReceived(Obstacle):
+    """The server ended TLS with the alert `name`."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the server sent the TLS alert {name}", Cause.TLS_ALERT)
+        self.name = name
+
+
 def _obstacle(error: SSL.Error, doing: str) -> Obstacle:
     """OpenSSL's error queue in words; an alert by the name RFC 8446 section 6 gives it."""
     queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
@@ -148,9 +158,7 @@ def _obstacle(error: SSL.Error, doing: str) -> Obstacle:
     for reason in reasons:
         _, alert, name = reason.partition("alert ")
         if alert and name:
-            return Obstacle(
-                f"the server sent the TLS alert {name.replace(' ', '_')}", Cause.TLS_ALERT
-            )
+            return AlertReceived(name.replace(" ", "_"))
     return Obstacle(f"{doing}: {'; '.join(reasons) or error or 'no reason'}", Cause.TLS_ERROR)
 
 

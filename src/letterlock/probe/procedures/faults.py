@@ -1,0 +1,78 @@
+"""Heartbleed and CCS injection: provocations in the middle of a handshake, harmless to the server.
+
+Both end with a message that every server answers by ending the connection, so that "nothing
+happened" need not be waited for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from letterlock.model.tls_names import alert_name
+from letterlock.model.unknown import Cause
+from letterlock.probe.ask import TlsOptions, Tried
+from letterlock.probe.obstacle import Obstacle
+from letterlock.probe.procedures.ground import Ground
+from letterlock.probe.procedures.raw import RawTls, goodbye, offer
+from letterlock.wire.tls.answer import Answer, Outcome
+from letterlock.wire.tls.code_points import TLS1_2
+from letterlock.wire.tls.extensions import heartbeat
+from letterlock.wire.tls.fault_messages import (
+    change_cipher_spec,
+    heartbeat_request,
+    sham_finished,
+)
+
+#: A reaction is an answer to bytes that the server has: it takes a round trip.
+_PATIENCE = 5.0
+#: Payload claimed by the heartbeat: the fewest bytes that padding alone cannot explain.
+_CLAIMED = 64
+#: bad_record_mac, decryption_failed (RFC 5246 section 7.2.2): the record was decrypted.
+_DECRYPTED = (20, 21)
+
+
+async def heartbleed(ground: Ground, options: TlsOptions) -> Tried:
+    """CVE-2014-0160: a heartbeat request that claims 64 bytes and carries none is answered (RFC
+    6520 section 4 has it discarded). What such an answer holds is neither kept nor shown."""
+    async with ground.connect() as conversation:
+        tls = RawTls(ground, conversation)
+        answer = await tls.ask(replace(offer(options), extra=(heartbeat(),)))
+        if answer.outcome is Outcome.ALERT:
+            return _out_of_reach(answer)
+        if answer.extensions.heartbeat_mode is None:
+            return Tried(present=False, evidence="the heartbeat extension is not answered")
+        version = answer.version or TLS1_2
+        reaction = await tls.provoke(
+            heartbeat_request(version, _CLAIMED) + goodbye(version), _PATIENCE
+        )
+    if reaction.heartbeat_bytes:
+        return Tried(
+            present=True,
+            evidence=f"an empty heartbeat was answered by {reaction.heartbeat_bytes} bytes",
+        )
+    return Tried(present=False, evidence="a heartbeat that claims too much is not answered")
+
+
+async def ccs_injection(ground: Ground, options: TlsOptions) -> Tried:
+    """CVE-2014-0224: ChangeCipherSpec before any key exchange is taken, so that the record after
+    it is decrypted; it has to be refused with unexpected_message (RFC 5246 section 7.1)."""
+    async with ground.connect() as conversation:
+        tls = RawTls(ground, conversation)
+        answer = await tls.ask(offer(options))
+        if answer.outcome is Outcome.ALERT:
+            return _out_of_reach(answer)
+        version = answer.version or TLS1_2
+        reaction = await tls.provoke(
+            change_cipher_spec(version) + sham_finished(version, 48), _PATIENCE
+        )
+    if reaction.silent:
+        raise Obstacle("an early ChangeCipherSpec was met with silence", Cause.TIMEOUT)
+    said = [alert.description for alert in reaction.alerts]
+    return Tried(
+        present=any(description in _DECRYPTED for description in said),
+        evidence=f"an early ChangeCipherSpec was answered by {reaction}",
+    )
+
+
+def _out_of_reach(answer: Answer) -> Tried:
+    alert = f"the alert {alert_name(answer.alert.description)}" if answer.alert else "no alert"
+    return Tried(present=False, evidence=f"no handshake below TLS 1.3 to try it in: {alert}")

@@ -1,0 +1,87 @@
+"""Full handshakes with what is chosen: what they agree on, what they are resumed by."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from letterlock.model.unknown import Unknown
+from letterlock.probe.ask import EarlyData, HandshakeResult, Resumed, TlsOptions
+from letterlock.probe.procedures.ground import Ground
+from letterlock.probe.procedures.inside import begin_tls, settle_if_possible
+from letterlock.probe.procedures.openssl import ChosenSession
+from letterlock.probe.tls import AlertReceived
+
+
+async def handshake(ground: Ground, options: TlsOptions) -> HandshakeResult:
+    """One full handshake; an alert is a result. Timestamps are not asked for: raw hellos do."""
+    async with ground.connect() as conversation:
+        session = ChosenSession(options)
+        try:
+            await begin_tls(ground, conversation, session)
+        except AlertReceived as alert:
+            return HandshakeResult(alert=alert.name)
+        agreed = _agreed(session)
+        await settle_if_possible(ground, conversation)
+    return replace(agreed, ticket=bool(session.tickets), max_early_data_size=_early_data(session))
+
+
+def _agreed(session: ChosenSession) -> HandshakeResult:
+    negotiated = session.negotiated()
+    group = negotiated.named_group
+    return HandshakeResult(
+        version=session.version,
+        cipher_suite=negotiated.cipher_suite,
+        named_group=None if isinstance(group, Unknown) else group,
+        signature_scheme=session.signature_scheme,
+        chain=negotiated.chain,
+        ocsp_response=session.ocsp_response,
+        alpn=session.alpn,
+        extended_master_secret=session.extended_master_secret,
+    )
+
+
+def _early_data(session: ChosenSession) -> int:
+    return max((ticket.max_early_data_size for ticket in session.tickets), default=0)
+
+
+async def early_data(ground: Ground, options: TlsOptions) -> EarlyData:
+    """Whether TLS 1.3's tickets allow 0-RTT; none is sent."""
+    return EarlyData(_early_data(await _visit(ground, replace(options, minimum="TLSv1.3"))))
+
+
+async def resume(ground: Ground, options: TlsOptions) -> Resumed:
+    """Whether sessions are resumed: for a `maximum` of TLSv1.3 its tickets, over two connections;
+    else by session id and by ticket, over three.
+
+    The three: a session without tickets; the same resumed by its id, a ticket asked for on the way
+    (RFC 5077 section 3.1); that ticket's session resumed."""
+    if options.maximum == "TLSv1.3":
+        return await _resume_tls13(ground, replace(options, minimum="TLSv1.3"))
+    first = await _visit(ground, options, tickets=False)
+    second = await _visit(ground, options, resume=first.serialised() if first.session_id else b"")
+    by_id = bool(first.session_id) and second.resumed
+    if not second.tickets:
+        return Resumed(session_id=by_id, ticket=False)
+    third = await _visit(ground, options, resume=second.serialised())
+    return Resumed(
+        session_id=by_id, ticket=third.resumed, lifetime_hint=second.tickets[-1].lifetime
+    )
+
+
+async def _resume_tls13(ground: Ground, options: TlsOptions) -> Resumed:
+    first = await _visit(ground, options)
+    if not first.tickets:
+        return Resumed(ticket_tls13=False)
+    second = await _visit(ground, options, resume=first.serialised())
+    return Resumed(ticket_tls13=second.resumed, lifetime_hint=first.tickets[-1].lifetime)
+
+
+async def _visit(
+    ground: Ground, options: TlsOptions, *, tickets: bool = True, resume: bytes = b""
+) -> ChosenSession:
+    """A session that has been and gone."""
+    async with ground.connect() as conversation:
+        session = ChosenSession(options, tickets=tickets, resume=resume)
+        await begin_tls(ground, conversation, session)
+        await settle_if_possible(ground, conversation)
+    return session

@@ -1,0 +1,114 @@
+"""What the dialogue makes of TLS's beginning: commands injected before it, STARTTLS inside it.
+
+CVE-2011-0411 (Postfix) and its family: Poddebniak, Ising, Böck, Schinzel, "Why TLS Is Better
+Without STARTTLS" (2021)."""
+
+from __future__ import annotations
+
+import re
+
+from letterlock.model.service import MailProtocol
+from letterlock.model.unknown import Cause
+from letterlock.probe.ask import Replied, TlsOptions, Tried
+from letterlock.probe.conversation import Conversation
+from letterlock.probe.obstacle import Obstacle, step
+from letterlock.probe.procedures.ground import Ground
+from letterlock.probe.procedures.inside import begin_tls, settle
+from letterlock.probe.procedures.openssl import ChosenSession
+from letterlock.wire.events import Refused
+
+#: Harmless, in need of no state, and told from the farewell by its answer.
+_INJECTED = {
+    MailProtocol.SMTP: b"NOOP\r\n",
+    MailProtocol.IMAP: b"INJECTED NOOP\r\n",
+    MailProtocol.POP3: b"CAPA\r\n",
+}
+#: The answer to the farewell, which comes last: SMTP's to QUIT, IMAP's to LOGOUT by its tag.
+_LAST = {
+    MailProtocol.SMTP: re.compile(rb"^(?:221|421|5\d\d) ", re.MULTILINE),
+    MailProtocol.IMAP: re.compile(rb"^A\d+ ", re.MULTILINE),
+}
+#: The answers of which there is one too many.
+_INJECTION_ANSWERED = {
+    MailProtocol.SMTP: re.compile(rb"\A250[ -]"),
+    MailProtocol.IMAP: re.compile(rb"^INJECTED ", re.MULTILINE),
+    MailProtocol.POP3: re.compile(rb"\A(?:\+OK|-ERR)[^\n]*\n(?s:.*)^(?:\+OK|-ERR)", re.MULTILINE),
+}
+_MOST = 8192
+
+
+async def starttls_injection(ground: Ground, options: TlsOptions) -> Tried:
+    """A command sent in the clear in one packet with STARTTLS is answered inside TLS. The first
+    thing said inside is the farewell, so whatever is answered before it was not said there."""
+    protocol = ground.endpoint.service.protocol
+    async with ground.connect(in_clear=True) as conversation:
+        try:
+            refusal = await _begin(ground, conversation, options, _INJECTED[protocol])
+        except Obstacle as obstacle:
+            return _not_taken(obstacle)
+        if refusal is not None:
+            return Tried(present=False, evidence=f"refused: {refusal.answer}")
+        conversation.dialogue.enter_tls()
+        said = await _farewell(ground, conversation, protocol)
+    if _INJECTION_ANSWERED[protocol].search(said):
+        command = _INJECTED[protocol].decode("ascii").strip()
+        return Tried(present=True, evidence=f"{command}, sent before TLS, was answered inside it")
+    return Tried(present=False, evidence="what was sent before TLS is not answered inside it")
+
+
+async def _begin(
+    ground: Ground, conversation: Conversation, options: TlsOptions, injected: bytes
+) -> Refused | None:
+    command = conversation.dialogue.send_starttls()
+    answer = await conversation.ask(command + injected)
+    if isinstance(answer, Refused):
+        return answer
+    await begin_tls(ground, conversation, ChosenSession(options))
+    return None
+
+
+def _not_taken(obstacle: Obstacle) -> Tried:
+    """A server that ends it, or takes the command for a piece of TLS, is not to be injected into;
+    raises `obstacle` where it tells nothing."""
+    match obstacle.unknown.cause:
+        case Cause.TLS_ALERT | Cause.TLS_ERROR | Cause.DISCONNECTED | Cause.COMMAND_REFUSED:
+            return Tried(
+                present=False, evidence=f"the session was ended: {obstacle.unknown.reason}"
+            )
+        case Cause.BROKEN_DIALOGUE:
+            return Tried(present=False, evidence="answered in the clear, before TLS")
+    raise obstacle
+
+
+async def _farewell(ground: Ground, conversation: Conversation, protocol: MailProtocol) -> bytes:
+    """All that is said inside TLS up to the answer to QUIT or LOGOUT, or the connection's end."""
+    said = b""
+    async with step("the farewell", ground.limits.reply):
+        await conversation.channel.send(conversation.dialogue.send_farewell())
+        try:
+            while len(said) < _MOST and not _complete(said, protocol):
+                said += await conversation.channel.receive()
+        except (EOFError, ConnectionError):
+            if not said:
+                raise
+    return said
+
+
+def _complete(said: bytes, protocol: MailProtocol) -> bool:
+    """POP3's answers carry no mark of what they answer: there the connection's end is awaited."""
+    last = _LAST.get(protocol)
+    return last is not None and last.search(said) is not None and said.endswith(b"\n")
+
+
+async def second_starttls(ground: Ground, options: TlsOptions) -> Replied:
+    """STARTTLS inside TLS: it has to be refused (RFC 3207 section 4.2)."""
+    async with ground.connect() as conversation:
+        await begin_tls(ground, conversation, ChosenSession(options))
+        await settle(ground, conversation)
+        try:
+            answer = await conversation.ask(conversation.dialogue.send_starttls())
+        except Obstacle as obstacle:
+            if obstacle.unknown.cause not in (Cause.DISCONNECTED, Cause.COMMAND_REFUSED):
+                raise
+            return Replied(obstacle.unknown.reason)
+    return Replied(answer.answer if isinstance(answer, Refused) else "accepted")
