@@ -3,11 +3,11 @@ something is not."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from letterlock.model.facts import EndpointFacts
+from letterlock.model.grade import Grade
 from letterlock.model.tls_facts import DialogueFacts, ProtocolFacts, TlsFacts
 from letterlock.model.unknown import Unknown
 from letterlock.model.verdict import Verdict
@@ -23,7 +23,7 @@ from letterlock.report.sheet import (
     profile_phrase,
     scheme,
 )
-from letterlock.report.suites import Tone, suite_tone, version_tone
+from letterlock.report.suites import Tone, suite_grade, suite_tone, version_tone
 
 #: How many reasons why a profile is not met are told; --verbose tells all.
 _BREACHES = 4
@@ -75,11 +75,16 @@ def _version(protocol: ProtocolFacts) -> Row:
 
 
 def _kinds(protocol: ProtocolFacts) -> Iterator[Phrase]:
-    """How many suites of each kind, once they are not all good."""
-    kinds = Counter(map(suite_tone, protocol.cipher_suites))
-    for (tone, because), count in kinds.items():
-        if because or len(kinds) > 1:
-            yield Phrase(f"{count} {because or 'good'}", tone)
+    """How many suites of each grade, and what the lesser ones are."""
+    graded: dict[str, list[Phrase]] = {}
+    for name in protocol.cipher_suites:
+        tone, because = suite_tone(name)
+        graded.setdefault(suite_grade(name), []).append(Phrase(because, tone))
+    for grade in Grade:
+        if same := graded.get(grade.value):
+            tone = max((each.tone for each in same), key=list(Tone).index)
+            because = ", ".join(dict.fromkeys(each.text for each in same if each.text))
+            yield Phrase(f"{len(same)} {grade.value}", tone, because)
 
 
 def _groups(tls: TlsFacts) -> Iterator[Row]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from letterlock.model.certificate import ChainFault
 from letterlock.model.finding import Severity
+from letterlock.model.grade import Grade
 from letterlock.model.service import MailProtocol, Role, TlsMode
 from letterlock.model.tls_facts import Behaviour, Depth, Order
 from letterlock.model.unknown import Cause
@@ -98,12 +99,8 @@ _ENDPOINT = {
     "protocols": _list(_ref("protocol")),
     "groups": _list(_ref("groups")),
     "diffie_hellman": _list(_ref("diffie_hellman")),
-    "signature_schemes": _list(
-        _object(
-            "the schemes that the server signs with in one version",
-            {"protocol": _TEXT, "schemes": _TEXTS},
-        )
-    ),
+    "signature_schemes": _said(_list(_ref("schemes")), "those that the server signs with"),
+    "refused_schemes": _said(_list(_ref("schemes")), "those that it was proven not to sign with"),
     "chains": _list(_ref("served_chain")),
     "known_faults": _list(_ref("known_fault")),
     "left_out": _said(_TEXTS, "what was not asked, and why"),
@@ -200,10 +197,21 @@ _DEFINITIONS = {
             "name": _said(_TEXT, "SSLv2, SSLv3, TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3"),
             "offered": _TERNARY,
             "cipher_suites": _said(_TEXTS, "IANA's names, in the server's order where it has one"),
-            "complete": _said(_BOOL, "every registered suite was asked for"),
+            "complete": _said(
+                _BOOL, "every registered suite was asked for: what is not listed is refused"
+            ),
+            "refused": _said(_TEXTS, "proven not to be accepted; empty where `complete`"),
             "order": _or_unknown(_one_of(Order)),
-            "weak_cipher_suites": _list(
-                _object("a suite and what is weak about it", {"name": _TEXT, "because": _TEXT})
+            "cipher_suite_grades": _list(
+                _object(
+                    "each suite by NCSC-NL's levels, and what is weak about it",
+                    {
+                        "name": _TEXT,
+                        "openssl_name": _or_null(_TEXT),
+                        "grade": _or_null(_one_of(Grade)),
+                        "weakness": _or_null(_TEXT),
+                    },
+                )
             ),
         },
     ),
@@ -212,7 +220,10 @@ _DEFINITIONS = {
         {
             "groups": _said(_TEXTS, "IANA's names"),
             "used_in": _said(_TEXTS, "the versions in which they were seen"),
-            "complete": _said(_BOOL, "every registered group was asked for"),
+            "complete": _said(
+                _BOOL, "every registered group was asked for: what is not listed is refused"
+            ),
+            "refused": _said(_TEXTS, "proven not to be accepted; empty where `complete`"),
             "order": _or_unknown(_one_of(Order)),
             "post_quantum": _said(_BOOL, "one of them is a hybrid with ML-KEM"),
         },
@@ -226,6 +237,7 @@ _DEFINITIONS = {
             "known_as": _said(_or_null(_TEXT), "its name where it is a well-known prime"),
         },
     ),
+    "schemes": _object("signature schemes in one version", {"protocol": _TEXT, "schemes": _TEXTS}),
     "served_chain": _object(
         "a chain, one per kind of key, with and without SNI",
         {

@@ -18,7 +18,7 @@ from letterlock.model.tls_facts import (
     TlsFacts,
 )
 from letterlock.model.unknown import Unknown
-from letterlock.report.suites import is_post_quantum, suite_tone
+from letterlock.report.suites import is_post_quantum, openssl_name, suite_grade, suite_tone
 
 _Json = dict[str, Any]
 
@@ -44,10 +44,8 @@ def tls_members(tls: TlsFacts | None, chain: Callable[[ServedChain], _Json]) -> 
         "protocols": [_protocol(each) for each in tls.protocols],
         "groups": [_groups(each) for each in tls.groups],
         "diffie_hellman": [_plain(each) for each in tls.diffie_hellman],
-        "signature_schemes": [
-            {"protocol": version, "schemes": list(schemes)}
-            for version, schemes in tls.signature_schemes
-        ],
+        "signature_schemes": _schemes(tls.signature_schemes),
+        "refused_schemes": _schemes(tls.refused_schemes),
         "chains": [{**_served(each), **chain(each)} for each in tls.chains],
         "behaviour": behaviour(tls.behaviour),
         "known_faults": [_known_fault(each) for each in tls.known_faults],
@@ -64,10 +62,15 @@ _LISTS = (
     "groups",
     "diffie_hellman",
     "signature_schemes",
+    "refused_schemes",
     "chains",
     "known_faults",
     "left_out",
 )
+
+
+def _schemes(per_version: tuple[tuple[str, tuple[str, ...]], ...]) -> list[_Json]:
+    return [{"protocol": version, "schemes": list(schemes)} for version, schemes in per_version]
 
 
 def _plain(value: Any) -> _Json:
@@ -77,16 +80,30 @@ def _plain(value: Any) -> _Json:
 def _protocol(protocol: ProtocolFacts) -> _Json:
     return {
         **_plain(protocol),
-        "weak_cipher_suites": [
-            {"name": name, "because": because}
-            for name, because in ((each, suite_tone(each)[1]) for each in protocol.cipher_suites)
-            if because
+        "refused": _refused(protocol),
+        "cipher_suite_grades": [
+            {
+                "name": name,
+                "openssl_name": openssl_name(name),
+                "grade": suite_grade(name) or None,
+                "weakness": suite_tone(name)[1] or None,
+            }
+            for name in protocol.cipher_suites
         ],
     }
 
 
 def _groups(each: GroupFacts) -> _Json:
-    return {**_plain(each), "post_quantum": any(map(is_post_quantum, each.groups))}
+    return {
+        **_plain(each),
+        "refused": _refused(each),
+        "post_quantum": any(map(is_post_quantum, each.groups)),
+    }
+
+
+def _refused(each: ProtocolFacts | GroupFacts) -> list[str]:
+    """Nothing where it follows from `complete`: hundreds of names otherwise."""
+    return [] if each.complete else list(each.refused)
 
 
 def _served(served: ServedChain) -> _Json:

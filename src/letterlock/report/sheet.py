@@ -24,7 +24,15 @@ from letterlock.model.tls_facts import (
 )
 from letterlock.model.unknown import Unknown
 from letterlock.model.verdict import ProfileVerdict, Verdict
-from letterlock.report.suites import Tone, is_post_quantum, suite_tone, version_tone
+from letterlock.report.suites import (
+    Tone,
+    has_broken_hash,
+    is_post_quantum,
+    is_small,
+    suite_grade,
+    suite_tone,
+    version_tone,
+)
 from letterlock.report.text import remaining
 
 
@@ -166,8 +174,8 @@ def _protocol(protocol: ProtocolFacts) -> Iterator[Row]:
 
 
 def suite(name: str) -> Phrase:
-    tone, note = suite_tone(name)
-    return Phrase(name, tone, note)
+    tone, because = suite_tone(name)
+    return Phrase(name, tone, ": ".join(filter(None, (suite_grade(name), because))))
 
 
 def order_words(order: Order | Unknown) -> str:
@@ -204,8 +212,7 @@ def _groups(each: GroupFacts) -> Row:
 def group(name: str) -> Phrase:
     if is_post_quantum(name):
         return Phrase(name, Tone.GOOD, "PQ")
-    small = any(part in name for part in ("160", "163", "192", "193", "ffdhe1", "char2"))
-    return Phrase(name, Tone.WEAK, "small") if small else Phrase(name)
+    return Phrase(name, Tone.WEAK, "small") if is_small(name) else Phrase(name)
 
 
 def prime(parameters: DiffieHellman) -> Phrase:
@@ -219,8 +226,7 @@ def prime(parameters: DiffieHellman) -> Phrase:
 
 
 def scheme(name: str) -> Phrase:
-    weak = name.endswith(("_sha1", "_md5"))
-    return Phrase(name, Tone.WEAK, "broken hash") if weak else Phrase(name)
+    return Phrase(name, Tone.WEAK, "broken hash") if has_broken_hash(name) else Phrase(name)
 
 
 # --- certificates

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from letterlock.model.cipher_suites import CipherSuite, cipher_suite_named
+from letterlock.model.grade import Grade
+from letterlock.model.named_groups import group_named
+
 
 class Tone(StrEnum):
     """How a phrase is meant; each format has its own colours, and none says it by colour alone."""
@@ -15,32 +19,64 @@ class Tone(StrEnum):
     DIM = "dim"
 
 
-#: The mark beside the colour.
-MARKS = {Tone.GOOD: "", Tone.PLAIN: "", Tone.WEAK: "!", Tone.BAD: "✗", Tone.DIM: ""}
-
-_BROKEN = ("_NULL", "_anon_", "EXPORT", "_RC4_", "_RC2_", "_DES_", "_DES40_", "SSL2_", "SSL_CK_")
+_SMALL_BLOCKS = ("3DES", "IDEA", "RC2", "DES", "GOST")
 
 
 def suite_tone(iana: str) -> tuple[Tone, str]:
     """The tone of a suite and what is weak about it, empty where nothing is (RFC 9325 sections 4.1
     and 4.2, RFC 7465, RFC 8429)."""
-    for part in _BROKEN:
-        if part in iana:
-            return Tone.BAD, part.strip("_").replace("SSL2", "SSLv2").replace("SSL_CK", "SSLv2")
-    if "3DES" in iana or "IDEA" in iana:
+    suite = cipher_suite_named(iana)
+    if suite is None:
+        return (Tone.BAD, "SSLv2") if iana.startswith("SSL_CK") else (Tone.PLAIN, "")
+    broken = _broken(suite)
+    if broken:
+        return Tone.BAD, broken
+    if suite.cipher in _SMALL_BLOCKS:
         return Tone.WEAK, "64-bit blocks"
-    if "_WITH_" not in iana:
-        return Tone.GOOD, ""
-    if not iana.startswith(("TLS_ECDHE_", "TLS_DHE_")):
+    if not suite.forward_secrecy:
         return Tone.WEAK, "no forward secrecy"
-    if any(mode in iana for mode in ("GCM", "CHACHA20", "CCM")):
-        return Tone.GOOD, ""
-    return Tone.PLAIN, "CBC"
+    return (Tone.PLAIN, "CBC") if suite.mode == "CBC" else (Tone.GOOD, "")
+
+
+def _broken(suite: CipherSuite) -> str:
+    words = (
+        (suite.is_null, "no encryption"),
+        (suite.is_anonymous, "anonymous"),
+        (suite.is_export, "export"),
+        (suite.cipher == "RC4", "RC4"),
+        (suite.key_bits < 112, "a short key"),
+    )
+    return next((word for is_so, word in words if is_so), "")
+
+
+def suite_grade(iana: str) -> str:
+    """NCSC-NL's level (`model.grade`); empty for a suite in no registry."""
+    suite = cipher_suite_named(iana)
+    if suite is None:
+        return Grade.INSUFFICIENT.value if iana.startswith("SSL_CK") else ""
+    return suite.grade.value
+
+
+def openssl_name(iana: str) -> str | None:
+    suite = cipher_suite_named(iana)
+    return suite.openssl_name if suite else None
 
 
 def is_post_quantum(group: str) -> bool:
-    """A hybrid with ML-KEM (RFC 9954's registrations and draft-ietf-tls-ecdhe-mlkem), or ML-KEM."""
-    return "MLKEM" in group.upper() or "KYBER" in group.upper()
+    """A KEM, or a hybrid with one."""
+    found = group_named(group)
+    return found is not None and found.post_quantum
+
+
+def is_small(group: str) -> bool:
+    """Below the 112 bits of RFC 9325 section 4.3."""
+    found = group_named(group)
+    return found is not None and 0 < found.security_bits < 112
+
+
+def has_broken_hash(scheme: str) -> bool:
+    """RFC 9155."""
+    return scheme.endswith(("_sha1", "_md5"))
 
 
 _VERSION_TONES = {
