@@ -10,8 +10,8 @@ from letterlock.wire.tls.alert import Alert
 from letterlock.wire.tls.certificates import Certificate, CertificateRequest, CertificateStatus
 from letterlock.wire.tls.code_points import TLS1_3, ContentType, HandshakeType
 from letterlock.wire.tls.handshake import Message, NewSessionTicket, Reassembler
-from letterlock.wire.tls.key_exchange import ServerKeyExchange
-from letterlock.wire.tls.records import PlainText, Record, RecordReader, Sslv2Record, Unit
+from letterlock.wire.tls.key_exchange import EcdhParams, ServerKeyExchange
+from letterlock.wire.tls.records import MAX_HEAD, PlainText, Record, RecordReader, Sslv2Record, Unit
 from letterlock.wire.tls.server_hello import ServerExtensions, ServerHello, read_extensions
 from letterlock.wire.tls.signed_params import pull_server_key_exchange
 from letterlock.wire.tls.sslv2 import Sslv2Error, Sslv2ServerHello, pull_server_message
@@ -22,8 +22,6 @@ MAX_ANSWER = 2**20
 _MAX_MESSAGES = 64
 #: Alerts of warning level that do not end an answer.
 _MAX_WARNINGS = 16
-#: How much of what cannot be read is kept to show.
-_MAX_RAW = 64
 
 
 class Outcome(StrEnum):
@@ -98,7 +96,13 @@ class Answer:
         parameters."""
         if self.extensions.key_share is not None:
             return self.extensions.key_share.group
-        return getattr(self.key_exchange.params, "group", None) if self.key_exchange else None
+        params = self.key_exchange.params if self.key_exchange else None
+        return params.group if isinstance(params, EcdhParams) else None
+
+
+def _few(types: tuple[int, ...]) -> str:
+    shown = ", ".join(map(str, types[:8]))
+    return shown if len(types) <= 8 else f"{shown}, …"
 
 
 #: What `receive` reports: each thing as it is read, the Answer last.
@@ -127,10 +131,10 @@ class ServerAnswer:
     def __init__(self, *, sslv2: bool = False, max_bytes: int = MAX_ANSWER) -> None:
         self._reader = RecordReader(sslv2=sslv2)
         self._messages = Reassembler()
+        self._alert_bytes = bytearray()
         self._left = max_bytes
         self._max_bytes = max_bytes
         self._count = 0
-        self._head = b""
         self._so_far = Answer(Outcome.CLOSED)
         self._answer: Answer | None = None
 
@@ -143,6 +147,11 @@ class ServerAnswer:
     def done(self) -> bool:
         return self._answer is not None
 
+    @property
+    def so_far(self) -> Answer:
+        """What is known while there is more to come; its outcome means nothing yet."""
+        return self._answer or self._so_far
+
     def receive(self, data: bytes) -> tuple[Event, ...]:
         """The events that `data` completes. Once `done`, what comes is only kept."""
         taken = data[: self._left]
@@ -150,16 +159,17 @@ class ServerAnswer:
         self._reader.feed(taken)
         if self.done:
             return ()
-        if len(self._head) < _MAX_RAW:
-            self._head += taken[: _MAX_RAW - len(self._head)]
         events: list[Event] = []
         try:
-            self._read_on(events)
+            while not self.done and (unit := self._reader.next()) is not None:
+                self._unit(unit, events)
         except WireError as error:
-            events.append(self._finish(Outcome.MALFORMED, str(error), raw=self._head))
+            self._finish(Outcome.MALFORMED, str(error), self._reader.head)
         if not self.done and len(taken) < len(data):
             reason = f"more than {self._max_bytes} bytes in one answer"
-            events.append(self._finish(Outcome.MALFORMED, reason, raw=self._head))
+            self._finish(Outcome.MALFORMED, reason, self._reader.head)
+        if self._answer is not None:
+            events.append(self._answer)
         return tuple(events)
 
     def end(self, reason: str = "the connection was closed") -> Answer:
@@ -169,9 +179,11 @@ class ServerAnswer:
         text = self._reader.end()
         if text is not None:
             return self._plain(text)
-        pending = bool(self._reader.rest()) or self._messages.pending
+        rest = self._reader.rest()
+        pending = rest or self._alert_bytes or self._messages.pending
         if pending or self._so_far.hello is not None:
-            return self._finish(Outcome.TRUNCATED, reason, raw=self._head)
+            raw = (self._reader.head + rest)[:MAX_HEAD]
+            return self._finish(Outcome.TRUNCATED, reason, raw)
         if self._so_far.alerts:
             return self._finish(Outcome.ALERT, reason)
         return self._finish(Outcome.CLOSED, reason)
@@ -180,49 +192,53 @@ class ServerAnswer:
         """What came after the Answer and has not been taken yet, within the limit."""
         return self._reader.rest() if self.done else b""
 
-    def _read_on(self, events: list[Event]) -> None:
-        while not self.done and (unit := self._reader.next()) is not None:
-            for event in self._unit(unit):
-                events.append(event)
-                if self._answer is not None:
-                    if event is not self._answer:
-                        events.append(self._answer)
-                    break
-
-    def _unit(self, unit: Unit) -> list[Event]:
+    def _unit(self, unit: Unit, events: list[Event]) -> None:
         match unit:
             case PlainText():
-                return [unit, self._plain(unit)]
+                events.append(unit)
+                self._plain(unit)
             case Sslv2Record(payload):
-                return [self._sslv2(pull_server_message(payload))]
+                events.append(self._sslv2(pull_server_message(payload)))
             case Record():
-                return self._record(unit)
+                self._record(unit, events)
 
-    def _record(self, record: Record) -> list[Event]:
+    def _record(self, record: Record, events: list[Event]) -> None:
         if self._so_far.record_version is None:
             self._know(record_version=record.version)
         if record.version >> 8 != 3:
-            self._odd(f"a record of the version 0x{record.version:04x}")
+            self._odd("a record of a version that does not exist")
+        if not record.fragment:
+            self._odd("an empty record")
         match record.content_type:
             case ContentType.HANDSHAKE:
-                return self._handshake(record.fragment)
+                self._handshake(record.fragment, events)
             case ContentType.ALERT:
-                return [self._alert(Alert.parse(record.fragment))]
-            case ContentType.CHANGE_CIPHER_SPEC if self._so_far.hello is not None:
-                return [self._finish(Outcome.RESUMED)]
-        raise WireError(f"a record of the type {record.content_type} in answer to a hello")
+                self._alerts(record.fragment, events)
+            case ContentType.CHANGE_CIPHER_SPEC if self._resumable:
+                self._finish(Outcome.RESUMED)
+            case other:
+                raise WireError(f"a record of the type {other} in answer to a hello")
 
-    def _handshake(self, fragment: bytes) -> list[Event]:
-        if not fragment:
-            self._odd("an empty handshake record")
+    @property
+    def _resumable(self) -> bool:
+        """A ServerHello was the last thing but for a ticket (RFC 5246 section 7.3)."""
+        return self._so_far.hello is not None and self._so_far.chain is None
+
+    def _handshake(self, fragment: bytes, events: list[Event]) -> None:
         self._messages.feed(fragment)
-        events: list[Event] = []
         while not self.done and (message := self._messages.next()) is not None:
             self._count += 1
             if self._count > _MAX_MESSAGES:
                 raise WireError(f"more than {_MAX_MESSAGES} handshake messages")
             events.append(self._message(message))
-        return events
+
+    def _alerts(self, fragment: bytes, events: list[Event]) -> None:
+        """They may be cut, and share a record, before TLS 1.3 (RFC 5246 section 6.2.1)."""
+        self._alert_bytes += fragment
+        while not self.done and len(self._alert_bytes) >= 2:
+            alert = Alert.parse(bytes(self._alert_bytes[:2]))
+            del self._alert_bytes[:2]
+            events.append(self._alert(alert))
 
     def _message(self, message: Message) -> Event:
         hello = self._so_far.hello
@@ -243,13 +259,15 @@ class ServerAnswer:
             cipher_suite=hello.cipher_suite,
             compression=hello.compression,
         )
-        for each in extensions.duplicates:
-            self._odd(f"the extension {each} twice")
-        for each in extensions.malformed:
-            self._odd(f"the extension {each} malformed")
+        if extensions.duplicates:
+            self._odd(f"extensions that come twice: {_few(extensions.duplicates)}")
+        if extensions.malformed:
+            self._odd(f"malformed extensions: {_few(extensions.malformed)}")
+        if hello.version >= TLS1_3 and extensions.selected_version is None:
+            self._odd("TLS 1.3 or above without supported_versions")
         if hello.is_retry:
             self._finish(Outcome.HELLO_RETRY)
-        elif hello.version >= TLS1_3:
+        elif (extensions.selected_version or 0) >= TLS1_3:
             self._finish(Outcome.TLS13_HELLO)
         return hello
 
@@ -327,7 +345,7 @@ class ServerAnswer:
     def _plain(self, text: PlainText) -> Answer:
         if text.is_text:
             return self._finish(Outcome.PLAIN_TEXT, "text instead of TLS", raw=text.data)
-        return self._finish(Outcome.MALFORMED, "neither TLS nor text", raw=text.data[:_MAX_RAW])
+        return self._finish(Outcome.MALFORMED, "neither TLS nor text", raw=text.data[:MAX_HEAD])
 
     def _know(self, **facts: object) -> None:
         self._so_far = replace(self._so_far, **facts)  # type: ignore[arg-type]

@@ -122,8 +122,8 @@ class Offer:
 
     `versions` are code points; those up to TLS 1.2 are offered by legacy_version, which claims all
     below it too (RFC 5246 appendix E.1), unless `supported_versions` goes out: it does when TLS 1.3
-    is among them. `key_shares` is empty for a HelloRetryRequest. `extra` goes last, before the
-    padding."""
+    is among them. `key_shares` is empty for a HelloRetryRequest. `session_id` None: none, but with
+    TLS 1.3 32 random bytes (RFC 8446 appendix D.4). `extra` goes last, before the padding."""
 
     versions: tuple[int, ...]
     cipher_suites: tuple[int, ...]
@@ -133,7 +133,7 @@ class Offer:
     key_shares: tuple[tuple[int, bytes], ...] = ()
     alpn: tuple[bytes, ...] = ()
     compressions: tuple[int, ...] = (0,)
-    session_id: bytes = b""
+    session_id: bytes | None = None
     session_ticket: bytes | None = None
     ask_status: bool = False
     ask_timestamps: bool = False
@@ -150,12 +150,17 @@ class Offer:
             ClientHello(
                 legacy_version=min(highest, TLS1_2),
                 random=self.random,
-                session_id=self.session_id,
+                session_id=self._session_id(highest),
                 cipher_suites=self.cipher_suites,
                 compressions=self.compressions,
                 extensions=None if highest <= SSL3 else self._extensions(highest),
             )
         )
+
+    def _session_id(self, highest: int) -> bytes:
+        if self.session_id is not None:
+            return self.session_id
+        return secrets.token_bytes(32) if highest >= TLS1_3 else b""
 
     def _extensions(self, highest: int) -> Extensions:
         found = self._flags() + self._lists()

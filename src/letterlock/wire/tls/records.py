@@ -15,6 +15,8 @@ MAX_PLAINTEXT = 2**14
 MAX_FRAGMENT = 2**14 + 2048
 #: How much plain text is looked at for its first line.
 MAX_TEXT = 512
+#: How much of a stream is kept to show.
+MAX_HEAD = 64
 
 _CONTENT_TYPES = frozenset(ContentType)
 #: SSLv2 message types that a server begins with: ERROR, SERVER-HELLO.
@@ -75,6 +77,8 @@ class RecordReader:
         self._data = bytearray()
         self._sslv2 = sslv2
         self._begun = False
+        #: The first bytes of what was taken, up to MAX_HEAD.
+        self.head = b""
 
     def feed(self, data: bytes) -> None:
         self._data += data
@@ -96,6 +100,7 @@ class RecordReader:
         if self._sslv2 and first & 0x80:
             return self._sslv2_record(header=2)
         if self._begun:
+            self._take(1)
             raise WireError(f"a record of the unknown type {first}")
         if self._sslv2 and len(self._data) < 4:
             return None
@@ -117,6 +122,7 @@ class RecordReader:
             return None
         length = int.from_bytes(self._data[3:5], "big")
         if length > MAX_FRAGMENT:
+            self._take(5)
             raise WireError(f"a record of {length} bytes")
         if len(self._data) < 5 + length:
             return None
@@ -131,6 +137,7 @@ class RecordReader:
         length = int.from_bytes(self._data[:2], "big") & mask
         padding = self._data[2] if header == 3 else 0
         if padding > length:
+            self._take(header)
             raise WireError(f"an SSLv2 record of {length} bytes with {padding} of padding")
         if len(self._data) < header + length:
             return None
@@ -149,4 +156,6 @@ class RecordReader:
     def _take(self, count: int) -> bytes:
         taken = bytes(self._data[:count])
         del self._data[:count]
+        if len(self.head) < MAX_HEAD:
+            self.head += taken[: MAX_HEAD - len(self.head)]
         return taken

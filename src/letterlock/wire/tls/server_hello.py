@@ -187,12 +187,12 @@ _PULLS: dict[int, tuple[str, Callable[[bytes], object]]] = {
 
 def read_extensions(extensions: Extensions | None) -> ServerExtensions:
     """Never raises: what is malformed is named, not refused."""
-    types: list[int] = []
+    seen: set[int] = set()
     duplicates: list[int] = []
     malformed: list[int] = []
     values: dict[str, object] = {}
     for each in extensions or ():
-        if each.type in types:
+        if each.type in seen:
             duplicates.append(each.type)
         elif each.type in _PULLS:
             name, pull = _PULLS[each.type]
@@ -200,9 +200,9 @@ def read_extensions(extensions: Extensions | None) -> ServerExtensions:
                 values[name] = pull(each.data)
             except WireError:
                 malformed.append(each.type)
-        types.append(each.type)
+        seen.add(each.type)
     return ServerExtensions(
-        tuple(types),
+        tuple(each.type for each in extensions or ()),
         tuple(dict.fromkeys(duplicates)),
         tuple(malformed),
         **values,  # type: ignore[arg-type]
