@@ -34,24 +34,28 @@ class Order(StrEnum):
 class ProtocolFacts:
     """One protocol version. `name` is SSLv2, SSLv3, TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3;
     `cipher_suites` are IANA names (SSLv2: the draft's), in the server's order where it has one,
-    else in the order found; `complete` says that every registered suite was asked for."""
+    else in the order found; `complete` says that every registered suite was asked for; `refused`
+    are the suites that were offered and proven not to be accepted."""
 
     name: str
     offered: Ternary
     cipher_suites: tuple[str, ...] = ()
     complete: bool = False
     order: Order | Unknown = NOT_ASKED
+    refused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class GroupFacts:
     """Named groups (IANA names) for one kind of key exchange. `used_in` names the versions in
-    which they were seen; `complete` says that every registered group was asked for."""
+    which they were seen; `complete` says that every registered group was asked for; `refused` are
+    those that were offered and proven not to be accepted."""
 
     groups: tuple[str, ...]
     used_in: tuple[str, ...]
     complete: bool = False
     order: Order | Unknown = NOT_ASKED
+    refused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +171,8 @@ class TlsFacts:
     diffie_hellman: tuple[DiffieHellman, ...] = ()
     #: IANA names of the schemes the server signs with, per version.
     signature_schemes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    #: The same, of those that it was proven not to sign with.
+    refused_schemes: tuple[tuple[str, tuple[str, ...]], ...] = ()
     chains: tuple[ServedChain, ...] = ()
     behaviour: Behaviour = field(default_factory=Behaviour)
     known_faults: tuple[KnownFault, ...] = ()

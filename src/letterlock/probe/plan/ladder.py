@@ -1,0 +1,129 @@
+"""Find all values of a list that a server supports, in its order, when each answer shows one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from letterlock.model.tls_facts import NOT_ASKED, Order
+from letterlock.model.unknown import Unknown
+
+Strike = Callable[[int], Iterable[int]]
+
+ONE_ONLY = Unknown("there is only one: nothing to put in order")
+INCONSISTENT = Unknown("the server's choices contradict each other")
+
+
+class Ladder:
+    """Offer everything; strike out what is picked; again, until there is nothing left.
+
+    Who decides shows on the way. From the second hello on, what was found goes last instead of
+    away. A server that follows the client then picks something new although its first pick is still
+    on offer: the client decides. Then no hello is ever refused, each pick refutes all that stood
+    before it, and a pick of something found refutes all that is left. A server that picks its first
+    again has an order of its own (or nothing more): from there on, what was found is left away,
+    each pick is the next in the server's order, and the end is a refusal.
+
+    Invariants: `rest`, `found`, `refused` and `skipped` are disjoint and together the universe.
+    `strike` names what goes with a value found (its class), by default nothing else."""
+
+    def __init__(self, universe: Iterable[int], strike: Strike | None = None) -> None:
+        self.rest = list(dict.fromkeys(universe))
+        self.found: list[int] = []
+        #: Offered and proven not to be accepted.
+        self.refused: list[int] = []
+        #: Not asked for one by one: of the class of something found.
+        self.skipped: list[int] = []
+        self.order: Order | None = None
+        self.strict = False
+        self._strike = strike
+        self._inconsistent = False
+        self._focused = False
+
+    @property
+    def exhausted(self) -> bool:
+        """Everything is found, refused or skipped."""
+        return not self.rest
+
+    @property
+    def certain(self) -> bool:
+        """Whether `offer` holds something that the server is known to accept."""
+        return bool(self.found) and not self.strict
+
+    @property
+    def decided_by(self) -> Order | Unknown:
+        if self._inconsistent:
+            return INCONSISTENT
+        if self._focused:
+            return NOT_ASKED
+        if self.order is None and self.exhausted and len(self.found) == 1:
+            return ONE_ONLY
+        return self.order or NOT_ASKED
+
+    def offer(self) -> tuple[int, ...]:
+        """What to offer next to learn most; not to be asked once `exhausted`."""
+        return tuple(self.rest) if self.strict else self.everything()
+
+    def everything(self) -> tuple[int, ...]:
+        """What is left, then what was found: refused by no server that accepted any of it."""
+        return (*self.rest, *self.found)
+
+    def rearrange(self, key: Callable[[int], object]) -> None:
+        """Put what is left into another order; nothing that was learnt depends on it."""
+        self.rest.sort(key=key)  # type: ignore[arg-type]
+
+    def focus(self, values: Iterable[int]) -> None:
+        """From here on ask only whether any of `values` is accepted."""
+        wanted = set(values)
+        self.skipped += [value for value in self.rest if value not in wanted]
+        self.rest = [value for value in self.rest if value in wanted]
+        self.strict = self._focused = True
+
+    def picked(self, value: int, offered: tuple[int, ...]) -> bool:
+        """The server picked `value` from `offered`, which `offer` made (with nothing learnt
+        since). False where that is impossible, and nothing is learnt."""
+        if value in self.found and not self.strict:
+            self._again(value)
+            return True
+        if value in self.rest and value in offered:
+            self._new(value, offered)
+            return True
+        return False
+
+    def seen(self, value: int) -> None:
+        """The server accepts `value`; how it was offered tells nothing more."""
+        if value in self.rest:
+            self._take(value)
+
+    def turned_down(self) -> None:
+        """The last `offer` was refused, for no other reason than what it held."""
+        if self.certain:
+            self._inconsistent = True
+            self.strict = True
+            return
+        self._refute(tuple(self.rest))
+
+    def _again(self, value: int) -> None:
+        if self.order is Order.CLIENT and value == self.found[0]:
+            self._refute(tuple(self.rest))
+            return
+        self._inconsistent = self.order is Order.CLIENT
+        self.strict = True
+
+    def _new(self, value: int, offered: tuple[int, ...]) -> None:
+        if self.found and not (self._inconsistent or self._focused):
+            self.order = Order.SERVER if self.strict else Order.CLIENT
+        if self.order is Order.CLIENT and not self.strict:
+            self._refute(offered[: offered.index(value)])
+        self._take(value)
+
+    def _refute(self, values: tuple[int, ...]) -> None:
+        gone = [value for value in values if value in self.rest]
+        self.refused += gone
+        self.rest = [value for value in self.rest if value not in gone]
+
+    def _take(self, value: int) -> None:
+        self.rest.remove(value)
+        self.found.append(value)
+        fellows = set(self._strike(value)) if self._strike else set()
+        self.skipped += [each for each in self.rest if each in fellows]
+        self.rest = [each for each in self.rest if each not in fellows]

@@ -1,0 +1,147 @@
+"""Questions about a server's tolerance that ride on hellos which it would agree to anyway.
+
+At most one on a hello. Where the server agrees, the rider's question is answered and so is the
+hello's own; where it refuses, the rider was the reason if the next hello without it is agreed to,
+and the hello's own question is put again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from letterlock.model.tls_facts import NOT_ASKED, Ternary
+from letterlock.model.tls_names import alert_name
+from letterlock.model.unknown import Unknown
+from letterlock.wire.tls.client_hello import ClientHello, Offer
+from letterlock.wire.tls.code_points import FALLBACK_SCSV, TLS1_0, TLS1_3, grease
+from letterlock.wire.tls.extensions import Extension, padding
+
+#: RFC 7507 section 3.
+_INAPPROPRIATE_FALLBACK = 86
+#: A name that nobody has (RFC 2606 section 2), a protocol that no mail server speaks.
+WRONG_NAME = b"wrong-name.invalid"
+WRONG_PROTOCOL = b"http/1.1"
+#: As large as a share of X25519MLKEM768 makes a hello (draft-ietf-tls-ecdhe-mlkem section 4).
+_LARGE = 1300
+#: Beyond TLS 1.3's 0x0304; in legacy_version, as RFC 5246 appendix E.1 has it.
+_FUTURE_VERSION = 0x0305
+
+
+class Rider(StrEnum):
+    NO_NAME = "no-name"
+    WRONG_NAME = "wrong-name"
+    WRONG_PROTOCOL = "wrong-protocol"
+    GREASE = "grease"
+    FUTURE_VERSION = "future-version"
+    LARGE = "large"
+    FALLBACK = "fallback"
+
+
+def apply(rider: Rider | None, offer: Offer) -> Offer:
+    """The offer with what the rider changes in it."""
+    match rider:
+        case Rider.NO_NAME:
+            return replace(offer, server_name=None)
+        case Rider.WRONG_NAME:
+            return replace(offer, server_name=WRONG_NAME)
+        case Rider.WRONG_PROTOCOL:
+            return replace(offer, alpn=(WRONG_PROTOCOL,))
+        case Rider.GREASE:
+            return _greased(offer)
+        case Rider.FALLBACK:
+            return replace(offer, cipher_suites=(*offer.cipher_suites, FALLBACK_SCSV))
+    return offer
+
+
+def _greased(offer: Offer) -> Offer:
+    """RFC 8701 section 3.1: an unknown value everywhere, first where order counts."""
+    versions = (grease(4), *offer.versions) if TLS1_3 in offer.versions else offer.versions
+    return replace(
+        offer,
+        versions=versions,
+        cipher_suites=(grease(0), *offer.cipher_suites),
+        groups=(grease(1), *offer.groups),
+        signature_schemes=(grease(2), *offer.signature_schemes),
+        extra=(Extension(grease(3)), *offer.extra, Extension(grease(5), b"\0")),
+    )
+
+
+def dress(rider: Rider | None, hello: ClientHello) -> ClientHello:
+    """The hello with what no Offer can say."""
+    match rider:
+        case Rider.FUTURE_VERSION:
+            return replace(hello, legacy_version=_FUTURE_VERSION)
+        case Rider.LARGE:
+            return hello.with_extension(padding(_LARGE))
+        case Rider.GREASE if hello.legacy_version not in (0x0301, 0x0302, 0x0303):
+            return replace(hello, legacy_version=0x0303)
+    return hello
+
+
+@dataclass(slots=True)
+class Riders:
+    """Which questions are open, and the answers: True where the server agreed in spite of it."""
+
+    open: list[Rider] = field(default_factory=list)
+    agreed: dict[Rider, Ternary] = field(default_factory=dict)
+    _suspected: dict[Rider, int | None] = field(default_factory=dict)
+
+    def take(self, version: int, highest: int) -> Rider | None:
+        """One that may ride on a hello of `version`, when `highest` is the best version known."""
+        for rider in self.open:
+            if self._fits(rider, version, highest):
+                self.open.remove(rider)
+                return rider
+        return None
+
+    def pending(self, version: int, highest: int) -> bool:
+        return any(self._fits(rider, version, highest) for rider in self.open)
+
+    @staticmethod
+    def _fits(rider: Rider, version: int, highest: int) -> bool:
+        if version < TLS1_0:
+            return False
+        match rider:
+            case Rider.FALLBACK:
+                return version < highest
+            case Rider.NO_NAME:
+                return version < TLS1_3
+            case Rider.FUTURE_VERSION:
+                return TLS1_0 < version < TLS1_3
+        return True
+
+    def accept(self, rider: Rider) -> None:
+        self.agreed[rider] = True
+
+    def suspect(self, rider: Rider, alert: int | None) -> None:
+        """Refused with it; not yet known to be agreed to without."""
+        reason = "closed" if alert is None else alert_name(alert)
+        self.agreed[rider] = Unknown(f"refused ({reason}), and whether because of this is not known")
+        self._suspected[rider] = alert
+
+    def convict(self) -> None:
+        """A hello without any rider was agreed to."""
+        for rider in self._suspected:
+            self.agreed[rider] = False
+
+    def give_up(self, rider: Rider, reason: Unknown) -> None:
+        self.agreed[rider] = reason
+
+    def answer(self, rider: Rider) -> Ternary:
+        return self.agreed.get(rider, NOT_ASKED)
+
+    def refused(self, rider: Rider) -> Ternary:
+        """The opposite: whether the server is strict about it."""
+        agreed = self.answer(rider)
+        return agreed if isinstance(agreed, Unknown) else not agreed
+
+    def fallback_refused(self) -> Ternary:
+        """RFC 7507: only inappropriate_fallback says that the signal was understood."""
+        agreed = self.answer(Rider.FALLBACK)
+        if agreed is not False:
+            return agreed if isinstance(agreed, Unknown) else False
+        alert = self._suspected[Rider.FALLBACK]
+        if alert == _INAPPROPRIATE_FALLBACK:
+            return True
+        name = "closing" if alert is None else alert_name(alert)
+        return Unknown(f"a fallback was refused by {name} instead of inappropriate_fallback")
