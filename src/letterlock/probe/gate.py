@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
+from letterlock.model.unknown import Cause
 from letterlock.probe.governor import Fate, Governor, Pace, Turn
+from letterlock.probe.obstacle import Obstacle
+
+_NEVER = float("inf")
+_TOO_LATE = "the server asks us to stay away for longer than this run may take"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiter:
+    pace: Pace
+    turn: asyncio.Future[Turn]
+    deadline: float
 
 
 class Gate:
@@ -14,20 +27,21 @@ class Gate:
     def __init__(self, governor: Governor) -> None:
         self.governor = governor
         self._loop = asyncio.get_running_loop()
-        self._waiting: list[tuple[Pace, asyncio.Future[Turn]]] = []
+        self._waiting: list[_Waiter] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = float("inf")
+        self._timer_at = _NEVER
 
-    async def admit(self, pace: Pace) -> Turn:
-        """Wait for a turn at the port of `pace`; it must be ended."""
-        waiter: asyncio.Future[Turn] = self._loop.create_future()
-        self._waiting.append((pace, waiter))
+    async def admit(self, pace: Pace, deadline: float = _NEVER) -> Turn:
+        """Wait for a turn at the port of `pace`; it must be ended. Raises Obstacle as soon as it is
+        known that none comes before the loop's time is `deadline`."""
+        turn: asyncio.Future[Turn] = self._loop.create_future()
+        self._waiting.append(_Waiter(pace, turn, deadline))
         self._let_go()
         try:
-            return await waiter
+            return await turn
         except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled():
-                self.end(waiter.result(), Fate.VOID)
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                self.end(turn.result(), Fate.VOID)
             raise
 
     def greeted(self, turn: Turn) -> None:
@@ -43,34 +57,36 @@ class Gate:
         if not self._waiting:
             return
         now = self._loop.time()
-        wake = float("inf")
-        still: list[tuple[Pace, asyncio.Future[Turn]]] = []
-        for pace, waiter in self._waiting:
-            if waiter.done():
+        wake = _NEVER
+        still: list[_Waiter] = []
+        address = self.governor.next_turn(now)
+        for position, waiter in enumerate(self._waiting):
+            if address is None:
+                still += self._waiting[position:]
+                break
+            if waiter.turn.done():
                 continue
-            when = self._next_turn(pace, now)
+            port = waiter.pace.next_turn(now)
+            when = _NEVER if port is None else max(address, port)
             if when <= now:
-                waiter.set_result(self.governor.begin(pace, now))
+                waiter.turn.set_result(self.governor.begin(waiter.pace, now))
+                address = self.governor.next_turn(now)
+            elif _NEVER > when > waiter.deadline:
+                waiter.turn.set_exception(Obstacle(_TOO_LATE, Cause.THROTTLED))
             else:
-                still.append((pace, waiter))
+                still.append(waiter)
                 wake = min(wake, when)
         self._waiting = still
         self._call_at(wake)
-
-    def _next_turn(self, pace: Pace, now: float) -> float:
-        """The later of what the address and the port allow; infinity where an event has to come
-        first."""
-        address, port = self.governor.next_turn(now), pace.next_turn(now)
-        return float("inf") if address is None or port is None else max(address, port)
 
     def _call_at(self, wake: float) -> None:
         if wake == self._timer_at:
             return
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = None if wake == float("inf") else self._loop.call_at(wake, self._wake)
+        self._timer = None if wake == _NEVER else self._loop.call_at(wake, self._wake)
         self._timer_at = wake
 
     def _wake(self) -> None:
-        self._timer, self._timer_at = None, float("inf")
+        self._timer, self._timer_at = None, _NEVER
         self._let_go()

@@ -69,10 +69,10 @@ class Pace:
         self._highest_served = 0
         self._recent: deque[Turn] = deque()
         self._refused_at = float("-inf")
-        #: Refusals since a visit was served.
+        #: Times it was turned away or cut off since a visit was served.
         self.strikes = 0
-        #: Visits turned away in all.
-        self.refused = 0
+        #: Visits in a row that ended without a byte from a server that should have spoken.
+        self.unanswered = 0
 
     @property
     def ever_served(self) -> bool:
@@ -140,7 +140,6 @@ class Pace:
         )
 
     def _turned_away(self, turn: Turn, now: float) -> None:
-        self.refused += 1
         together = turn.began < self._refused_at  # with the one before, not after it
         tried_more = self._per_window is not None and self._may_try_more()
         self._refused_at = now
@@ -226,6 +225,7 @@ class Governor:
         if together:
             return
         self.strikes += 1
+        turn.pace.strikes += 1
         self._at_once = max(1, self._at_once // 2)
         pause = min(_PAUSE * 2.0 ** (self.strikes - 1), _LONGEST_PAUSE)
         self._not_before = now + pause

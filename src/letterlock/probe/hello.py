@@ -1,0 +1,62 @@
+"""A raw hello put to a server, and its answer."""
+
+from __future__ import annotations
+
+from letterlock.model.unknown import Cause
+from letterlock.probe.ask import Hello
+from letterlock.probe.channel import Channel
+from letterlock.probe.conversation import Conversation
+from letterlock.probe.obstacle import Obstacle, step
+from letterlock.probe.procedures.ground import Ground, implicit
+from letterlock.wire.tls.alert import CLOSE_NOTIFY, USER_CANCELED, WARNING, Alert
+from letterlock.wire.tls.answer import Answer, Outcome, ServerAnswer
+from letterlock.wire.tls.code_points import ContentType
+
+#: Answers after which the server waits for us to go on.
+_OPEN = (Outcome.FLIGHT, Outcome.TLS13_HELLO, Outcome.HELLO_RETRY, Outcome.RESUMED)
+#: A server's plain words for "later", where TLS was to begin at once.
+_LATER = (b"4", b"* BYE", b"-ERR")
+
+
+async def put_hello(ground: Ground, hello: Hello) -> Answer:
+    """Put it on a fresh connection. Raises Obstacle where not a byte of an answer came."""
+    async with ground.connect() as conversation:
+        answer = await _answer(conversation, hello, ground.limits.handshake)
+        if answer.outcome in _OPEN:
+            await _call_off(conversation.channel, hello)
+    if answer.outcome is Outcome.PLAIN_TEXT and implicit(ground) and answer.raw.startswith(_LATER):
+        raise Obstacle(f"the server said {answer.raw[:80]!r}", Cause.THROTTLED)
+    return answer
+
+
+async def _answer(conversation: Conversation, hello: Hello, seconds: float) -> Answer:
+    channel = conversation.channel
+    reader = ServerAnswer(sslv2=hello.sslv2)
+    heard = False
+    try:
+        async with step("the answer to a ClientHello", seconds):
+            await channel.send(hello.client_hello)
+            while not reader.done:
+                data = await channel.receive()
+                heard = True
+                reader.receive(data)
+    except Obstacle as obstacle:
+        if not heard:
+            raise
+        return reader.end(obstacle.unknown.reason)
+    return reader.end()
+
+
+async def _call_off(channel: Channel, hello: Hello) -> None:
+    """Say that the handshake will not be gone on with (RFC 8446 section 6.1), in a record of the
+    version that the hello came in."""
+    if hello.sslv2:
+        return
+    version = hello.client_hello[1:3]
+    alerts = (Alert(WARNING, USER_CANCELED), Alert(WARNING, CLOSE_NOTIFY))
+    records = (bytes((ContentType.ALERT,)) + version + b"\x00\x02" + bytes(each) for each in alerts)
+    try:
+        async with step("our leave", 1.0):
+            await channel.send(b"".join(records))
+    except Obstacle:
+        return
