@@ -224,9 +224,7 @@ class TestWhatIsRefused:
             pytest.skip("chattr +i does not work on this file system")
         before = tree.snapshot(root)
         try:
-            with pytest.raises(
-                RefusedError, match="is read-only or immutable; nothing was"
-            ):
+            with pytest.raises(RefusedError, match="is read-only or immutable; nothing was"):
                 put(root, FileChange(Path("/etc/ssl/host/first"), None, b"x"), edit())
         finally:
             subprocess.run(["chattr", "-i", str(folder)], check=True)
