@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from letterlock.findings import certificate, login, reach, tls
+from letterlock.findings import (
+    behaviour,
+    certificate,
+    dialogue,
+    groups,
+    known_faults,
+    login,
+    parity,
+    protocols,
+    reach,
+    served,
+    suites,
+    tls,
+)
 from letterlock.findings.rule import REGISTRY
 from letterlock.model.facts import EndpointFacts, TargetFacts
 from letterlock.model.finding import Finding
@@ -21,10 +34,32 @@ _OF_AN_ENDPOINT: tuple[Callable[[EndpointFacts], Iterator[Finding]], ...] = (
     tls.data_after_starttls,
     login.cleartext_login,
     certificate.chain,
+    protocols.versions,
+    protocols.tolerance,
+    suites.classes,
+    suites.order,
+    groups.named_groups,
+    groups.diffie_hellman,
+    groups.reuse,
+    groups.signatures,
+    served.faults,
+    served.order,
+    served.without_sni,
+    served.transparency,
+    served.stapling,
+    behaviour.behaviour,
+    behaviour.encrypt_then_mac,
+    behaviour.resumption,
+    known_faults.known_faults,
+    dialogue.injection,
+    dialogue.starttls_again,
+    dialogue.login_before_tls,
 )
 _OF_A_TARGET: tuple[Callable[[TargetFacts], Iterator[Finding]], ...] = (
     reach.addresses,
     certificate.parity,
+    parity.ports,
+    parity.addresses,
 )
 
 
@@ -35,4 +70,5 @@ def assess(target: TargetFacts) -> tuple[Finding, ...]:
     for facts in target.endpoints:
         findings += [finding for rule in _OF_AN_ENDPOINT for finding in rule(facts)]
         findings += certificate.expires_soon(facts, target.started)
+        findings += served.expires_soon(facts, target.started)
     return tuple(sorted(findings, key=lambda finding: (-finding.severity.rank, finding.id)))

@@ -104,7 +104,7 @@ WEAK_KEY = define(
     "weak-key",
     "A key in the chain is too small",
     "RSA below 2048 bits, or an elliptic curve below 224, can be broken.",
-    source="RFC 9325 section 4.3",
+    source="RFC 9325 section 4.5",
     severity=Severity.MEDIUM,
     postfix="Make a new key (RSA 2048 or more, or P-256) and get a new certificate for it: "
     "letterlock cert csr.",
@@ -113,7 +113,7 @@ WEAK_SIGNATURE = define(
     "weak-signature",
     "A certificate in the chain is signed with a broken hash",
     "SHA-1 and MD5 signatures can be forged; current software refuses them.",
-    source="RFC 9155; RFC 9325 section 4.3",
+    source="RFC 9155; RFC 9325 section 4.5",
     severity=per_role(Severity.LOW, Severity.HIGH),
     postfix="Get a certificate signed with SHA-256 or better, chain included.",
 )
@@ -161,16 +161,24 @@ def expires_soon(facts: EndpointFacts, at: datetime) -> Iterator[Finding]:
     if not isinstance(facts.handshake, Handshake) or not facts.handshake.chain:
         return
     leaf = facts.handshake.chain[0]
-    severity = _urgency(leaf, at)
+    severity = urgency(leaf, at)
     if severity is not None:
-        text = (
-            f"{leaf.days_left(at)} days left of {leaf.lifetime // timedelta(days=1)}: "
-            f"until {leaf.not_after:%Y-%m-%d %H:%M} UTC"
-        )
-        yield EXPIRES_SOON.at(facts.endpoint, text, severity)
+        yield EXPIRES_SOON.at(facts.endpoint, remaining(leaf, at), severity)
 
 
-def _urgency(leaf: Certificate, at: datetime) -> Severity | None:
+def fault_rule(fault: ChainFault) -> Rule:
+    return _BY_FAULT[fault]
+
+
+def remaining(leaf: Certificate, at: datetime) -> str:
+    return (
+        f"{leaf.days_left(at)} days left of {leaf.lifetime // timedelta(days=1)}: "
+        f"until {leaf.not_after:%Y-%m-%d %H:%M} UTC"
+    )
+
+
+def urgency(leaf: Certificate, at: datetime) -> Severity | None:
+    """None while there is time, and once it has expired, which is a finding of its own."""
     left = leaf.not_after - at
     if left <= timedelta(0):
         return None

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from letterlock.findings.rule import define
+from letterlock.findings.unknowns import COULD_NOT_DETERMINE, told, withheld
 from letterlock.model.facts import EndpointFacts, Greeting, Handshake, TargetFacts
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.unknown import Cause, Unknown
@@ -40,19 +41,6 @@ ADDRESS_NOT_REACHABLE = define(
     "(Postfix: inet_interfaces, inet_protocols).",
     dovecot="Dovecot: listen = *, ::",
 )
-COULD_NOT_DETERMINE = define(
-    "could-not-determine",
-    "Could not be determined",
-    "The server did not let the question be answered: neither a pass nor a fault. The evidence "
-    "says what happened; ask again later, or from another address.",
-    source="RFC 5321 section 4.5.3.2",
-    severity=Severity.INFO,
-    postfix="Look in the server's log at the time of the check; if it throttles "
-    "(anvil, postscreen), ask from an address that it trusts, or later.",
-    dovecot="Look in the server's log at the time of the check; if it throttles "
-    "(mail_max_userip_connections, client_limit), ask later.",
-)
-
 #: Obstacles that are faults of the server's TLS and have findings of their own (`tls`).
 FAULTS = frozenset(
     {
@@ -81,16 +69,20 @@ _NO_CONNECTION = (Cause.CONNECTION_REFUSED, Cause.UNREACHABLE, Cause.NO_ANSWER)
 
 
 def reach(facts: EndpointFacts) -> Iterator[Finding]:
-    """Closed, unreachable, or lost on the way."""
+    """Closed, unreachable, lost on the way, or not to be had in full."""
     obstacle = _obstacle(facts)
-    if obstacle is None:
-        return
-    if facts.closed:
+    if obstacle is None or obstacle.cause in FAULTS:
+        missing = told(facts.tls) if facts.tls else None
+        if missing:
+            yield COULD_NOT_DETERMINE.at(facts.endpoint, missing)
+    elif facts.closed:
         yield PORT_CLOSED.at(facts.endpoint, obstacle.reason)
     elif obstacle.cause in _NO_CONNECTION:
         yield NOT_REACHABLE.at(facts.endpoint, obstacle.reason)
-    elif obstacle.cause not in FAULTS:
-        yield COULD_NOT_DETERMINE.at(facts.endpoint, obstacle.reason)
+    else:
+        missing = told(facts.tls) if facts.tls else None
+        text = "; ".join(filter(None, (obstacle.reason, missing)))
+        yield COULD_NOT_DETERMINE.at(facts.endpoint, text)
 
 
 def addresses(target: TargetFacts) -> Iterator[Finding]:
@@ -114,8 +106,14 @@ def determined(target: TargetFacts, asked_for_ports: bool) -> bool:
         return False
     if asked_for_ports and not all(map(answered, target.endpoints)):
         return False
-    found = (finding.id for facts in target.endpoints for finding in reach(facts))
-    return COULD_NOT_DETERMINE.id not in found
+    return not any(map(_kept_back, target.endpoints))
+
+
+def _kept_back(facts: EndpointFacts) -> bool:
+    obstacle = _obstacle(facts)
+    if obstacle is not None and obstacle.cause not in (*FAULTS, *_NO_CONNECTION):
+        return not facts.closed
+    return facts.tls is not None and withheld(facts.tls)
 
 
 def _obstacle(facts: EndpointFacts) -> Unknown | None:

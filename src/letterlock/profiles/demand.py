@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
+from letterlock.model.cipher_suites import cipher_suites
+from letterlock.model.named_groups import group_named, named_groups
+from letterlock.model.signature_schemes import signature_schemes
 from letterlock.profiles.profile import PROTOCOL_VERSIONS, RoleProfile, Stance
 from letterlock.profiles.suite_class import excluded, is_tls13
 
-#: OpenSSL's names of groups that IANA calls otherwise (TLS Supported Groups registry).
-_IANA_GROUPS = {
-    "prime192v1": "secp192r1",
-    "prime256v1": "secp256r1",
-    "p-256": "secp256r1",
-    "p-384": "secp384r1",
-    "p-521": "secp521r1",
-}
-
 
 def same_group(name: str) -> str:
-    """One spelling for a group or curve, whoever names it; for comparison only."""
-    lower = name.lower()
-    return _IANA_GROUPS.get(lower, lower)
+    """One spelling for a group or curve, IANA's or OpenSSL's; for comparison only."""
+    group = group_named(name)
+    return name.lower() if group is None else group.name.lower()
 
 
 def version(role: RoleProfile, name: str) -> Stance:
@@ -81,21 +74,18 @@ class Tolerated:
     signature_schemes: frozenset[str]
 
 
-def tolerated(
-    role: RoleProfile,
-    cipher_suites: Iterable[str],
-    groups: Iterable[str],
-    signature_schemes: Iterable[str],
-) -> Tolerated:
-    """Of all the names given (a registry's, say), those that the profile does not forbid."""
-    names = ("SSLv2", *PROTOCOL_VERSIONS)
+def tolerated(role: RoleProfile) -> Tolerated:
+    """Of all the names in the registries, those that the profile does not forbid. SSLv2's kinds
+    are none of them: the version decides."""
+    versions = ("SSLv2", *PROTOCOL_VERSIONS)
+    suites = (suite.name for suite in cipher_suites())
+    groups = (group.name for group in named_groups())
+    schemes = (scheme.name for scheme in signature_schemes())
     return Tolerated(
-        versions=frozenset(one for one in names if version(role, one) != "forbidden"),
-        cipher_suites=frozenset(
-            one for one in cipher_suites if cipher_suite(role, one) != "forbidden"
-        ),
+        versions=frozenset(one for one in versions if version(role, one) != "forbidden"),
+        cipher_suites=frozenset(one for one in suites if cipher_suite(role, one) != "forbidden"),
         groups=frozenset(one for one in groups if named_group(role, one) != "forbidden"),
         signature_schemes=frozenset(
-            one for one in signature_schemes if signature_scheme(role, one) != "forbidden"
+            one for one in schemes if signature_scheme(role, one) != "forbidden"
         ),
     )

@@ -1,156 +1,165 @@
-"""Classes of cipher suites in OpenSSL's words (ciphers(1)), told from IANA's names.
-
-The names say it all (RFC 5246 appendix C): `TLS_` key exchange `_WITH_` cipher `_` MAC; TLS 1.3's
-have no `_WITH_` (RFC 8446 appendix B.4); SSLv2's are `SSL_CK_` cipher `_WITH_MD5`."""
+"""Classes of cipher suites, in OpenSSL's words (ciphers(1), "Cipher strings") and by predicates on
+IANA's names. A name in no registry belongs to no class; SSLv2's kinds are RSA (RFC 6176)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from letterlock.model.cipher_suites import IANA_NAMES, iana_name
+from letterlock.model.cipher_suites import (
+    CipherKind,
+    CipherSuite,
+    cipher_kinds,
+    cipher_suite_named,
+    iana_name,
+)
 
-Test = Callable[[str], bool]
-
-
-def key_exchange(suite: str) -> str:
-    """`ECDHE_RSA`, `RSA_EXPORT`, `DH_anon`; empty for TLS 1.3; SSLv2 knows RSA only."""
-    if suite.startswith("SSL"):
-        return "RSA"
-    before, with_, _ = suite.partition("_WITH_")
-    return before.removeprefix("TLS_") if with_ else ""
+_Suite = CipherSuite | CipherKind
 
 
-def cipher(suite: str) -> str:
-    """Bulk cipher and MAC: `AES_128_CBC_SHA`, `AES_128_GCM_SHA256`."""
-    if suite.startswith("SSL"):
-        return suite.removeprefix("SSL_CK_").removeprefix("SSL2_")
-    return suite.partition("_WITH_")[2] or suite.removeprefix("TLS_")
+def _find(name: str) -> _Suite | None:
+    suite = cipher_suite_named(name)
+    if suite is not None:
+        return suite
+    return next((kind for kind in cipher_kinds() if kind.name == name), None)
 
 
-def is_tls13(suite: str) -> bool:
-    return suite.startswith("TLS_") and "_WITH_" not in suite
+def is_ssl2(name: str) -> bool:
+    return isinstance(_find(name), CipherKind)
 
 
-def is_ssl2(suite: str) -> bool:
-    return suite.startswith(("SSL_CK_", "SSL2_"))
+def is_tls13(name: str) -> bool:
+    suite = cipher_suite_named(name)
+    return suite is not None and suite.is_tls13
 
 
-def is_null(suite: str) -> bool:
+def is_null(name: str) -> bool:
     """No encryption; TLS 1.3 has two such as well (RFC 9150)."""
-    return cipher(suite).startswith("NULL") or suite in ("TLS_SHA256_SHA256", "TLS_SHA384_SHA384")
+    suite = cipher_suite_named(name)
+    return suite is not None and suite.is_null
 
 
-def is_anonymous(suite: str) -> bool:
-    return "_anon" in key_exchange(suite) or suite == "TLS_NULL_WITH_NULL_NULL"
+def is_anonymous(name: str) -> bool:
+    suite = cipher_suite_named(name)
+    return suite is not None and suite.is_anonymous
 
 
-def is_export(suite: str) -> bool:
-    return "EXPORT" in suite
+def is_export(name: str) -> bool:
+    suite = _find(name)
+    return suite is not None and suite.is_export
 
 
-def is_rc4(suite: str) -> bool:
-    return cipher(suite).startswith("RC4_")
+def _has_cipher(name: str, *ciphers: str) -> bool:
+    suite = _find(name)
+    return suite is not None and suite.cipher in ciphers
 
 
-def is_3des(suite: str) -> bool:
-    return cipher(suite).startswith(("3DES_", "DES_192_EDE3"))
+def is_rc4(name: str) -> bool:
+    return _has_cipher(name, "RC4")
 
 
-def is_single_des(suite: str) -> bool:
-    return cipher(suite).startswith(("DES_", "DES40_")) and not is_3des(suite)
+def is_3des(name: str) -> bool:
+    return _has_cipher(name, "3DES")
 
 
-def is_rc2(suite: str) -> bool:
-    return cipher(suite).startswith("RC2_")
+def is_single_des(name: str) -> bool:
+    return _has_cipher(name, "DES")
 
 
-def is_cbc(suite: str) -> bool:
-    return "_CBC" in cipher(suite)
+def is_rc2(name: str) -> bool:
+    return _has_cipher(name, "RC2")
 
 
-def is_aead(suite: str) -> bool:
-    """Authenticated encryption (RFC 5116): all of TLS 1.3, GCM, CCM, ChaCha20-Poly1305."""
-    words = cipher(suite)
-    encrypts = not is_null(suite) and not is_ssl2(suite)
-    return encrypts and (is_tls13(suite) or any(w in words for w in ("_GCM", "_CCM", "POLY1305")))
+def is_cbc(name: str) -> bool:
+    suite = _find(name)
+    return suite is not None and suite.mode == "CBC"
 
 
-def is_static(suite: str) -> bool:
+def is_aead(name: str) -> bool:
+    """Authenticated encryption (RFC 5116): GCM, CCM, ChaCha20-Poly1305."""
+    suite = cipher_suite_named(name)
+    return suite is not None and suite.is_aead and not suite.is_null
+
+
+def is_static(name: str) -> bool:
     """The key exchange is static RSA or static (EC)DH: no forward secrecy."""
-    return key_exchange(suite).startswith(("RSA", "DH_RSA", "DH_DSS", "ECDH_RSA", "ECDH_ECDSA"))
+    suite = cipher_suite_named(name)
+    return suite is not None and suite.key_exchange in ("RSA", "DH", "ECDH")
 
 
-def is_dhe(suite: str) -> bool:
-    return key_exchange(suite).startswith(("DHE_", "DH_anon"))
+def needs_shared_secret(name: str) -> bool:
+    suite = cipher_suite_named(name)
+    return suite is not None and suite.needs_shared_secret
 
 
-def needs_shared_secret(suite: str) -> bool:
-    """PSK, SRP, Kerberos, a password: nothing that a mail server's client can have."""
-    return any(word in key_exchange(suite) for word in ("PSK", "SRP", "KRB5", "ECCPWD"))
+Test = Callable[[CipherSuite], bool]
 
 
-def _exchange(*starts: str) -> Test:
-    return lambda suite: key_exchange(suite).startswith(starts)
+def _exchange(exchange: str, *authentications: str) -> Test:
+    return lambda suite: suite.key_exchange == exchange and suite.authentication in authentications
 
 
-def _cipher(start: str) -> Test:
-    return lambda suite: cipher(suite).startswith(start)
+def _cipher(*ciphers: str) -> Test:
+    return lambda suite: suite.cipher in ciphers
 
 
-def _mac(*ends: str) -> Test:
-    """Suites with such a MAC; an AEAD has none, its hash is the PRF's."""
-    return lambda suite: not is_aead(suite) and cipher(suite).endswith(ends)
+def _mac(mac: str) -> Test:
+    return lambda suite: suite.mac == mac
 
 
-#: The words that profiles exclude by (ciphers(1), "Cipher strings").
+def _psk(exchange: str) -> Test:
+    return _exchange(exchange, "PSK")
+
+
+#: The words that profiles exclude by.
 WORDS: Mapping[str, Test] = {
-    "aNULL": is_anonymous,
-    "ADH": lambda suite: key_exchange(suite).startswith("DH_anon"),
-    "AECDH": lambda suite: key_exchange(suite).startswith("ECDH_anon"),
-    "eNULL": is_null,
-    "NULL": is_null,
-    "EXPORT": is_export,
-    "LOW": lambda suite: is_single_des(suite) or is_rc2(suite) or is_export(suite),
-    "CBC": is_cbc,
-    "DES": is_single_des,
-    "3DES": is_3des,
-    "RC4": is_rc4,
-    "RC2": is_rc2,
-    "MD5": _mac("_MD5"),
-    "SHA1": _mac("_SHA"),
-    "SHA256": _mac("_SHA256"),
-    "SHA384": _mac("_SHA384"),
-    "kRSA": lambda suite: key_exchange(suite) in ("RSA", "RSA_EXPORT", "RSA_EXPORT1024"),
-    "kDHE": _exchange("DHE_RSA", "DHE_DSS", "DH_anon"),
-    "kECDHE": _exchange("ECDHE_RSA", "ECDHE_ECDSA", "ECDH_anon"),
-    "kDHr": _exchange("DH_RSA"),
-    "kDHd": _exchange("DH_DSS"),
-    "kECDH": _exchange("ECDH_RSA", "ECDH_ECDSA"),
-    "kPSK": lambda suite: key_exchange(suite) == "PSK",
-    "kDHEPSK": lambda suite: key_exchange(suite) == "DHE_PSK",
-    "kRSAPSK": lambda suite: key_exchange(suite) == "RSA_PSK",
-    "kECDHEPSK": lambda suite: key_exchange(suite) == "ECDHE_PSK",
-    "PSK": lambda suite: "PSK" in key_exchange(suite),
-    "kSRP": lambda suite: key_exchange(suite).startswith("SRP"),
-    "aDSS": lambda suite: "DSS" in key_exchange(suite),
-    "AES": _cipher("AES_"),
-    "AESCCM": lambda suite: cipher(suite).startswith("AES_") and "_CCM" in cipher(suite),
-    "AESCCM8": lambda suite: cipher(suite).startswith("AES_") and "_CCM_8" in cipher(suite),
-    "CAMELLIA": _cipher("CAMELLIA_"),
-    "ARIA": _cipher("ARIA_"),
-    "SEED": _cipher("SEED_"),
-    "IDEA": _cipher("IDEA_"),
-    "CHACHA20": _cipher("CHACHA20_"),
+    "aNULL": lambda suite: suite.is_anonymous,
+    "ADH": _exchange("DHE", "anon"),
+    "AECDH": _exchange("ECDHE", "anon"),
+    "eNULL": lambda suite: suite.is_null,
+    "NULL": lambda suite: suite.is_null,
+    "EXPORT": lambda suite: suite.is_export,
+    "LOW": lambda suite: suite.is_export or suite.cipher in ("DES", "RC2"),
+    "CBC": lambda suite: suite.mode == "CBC",
+    "DES": _cipher("DES"),
+    "3DES": _cipher("3DES"),
+    "RC4": _cipher("RC4"),
+    "RC2": _cipher("RC2"),
+    "MD5": _mac("MD5"),
+    "SHA1": _mac("SHA1"),
+    "SHA256": _mac("SHA256"),
+    "SHA384": _mac("SHA384"),
+    "kRSA": _exchange("RSA", "RSA"),
+    "kDHE": _exchange("DHE", "RSA", "DSS", "anon"),
+    "kECDHE": _exchange("ECDHE", "RSA", "ECDSA", "anon"),
+    "kDHr": _exchange("DH", "RSA"),
+    "kDHd": _exchange("DH", "DSS"),
+    "kECDH": _exchange("ECDH", "RSA", "ECDSA"),
+    "kPSK": _psk("PSK"),
+    "kDHEPSK": _psk("DHE"),
+    "kRSAPSK": _psk("RSA"),
+    "kECDHEPSK": _psk("ECDHE"),
+    "PSK": lambda suite: suite.authentication == "PSK",
+    "kSRP": lambda suite: suite.key_exchange == "SRP",
+    "aDSS": lambda suite: suite.authentication == "DSS",
+    "AES": _cipher("AES"),
+    "AESCCM": lambda suite: suite.cipher == "AES" and suite.mode.startswith("CCM"),
+    "AESCCM8": lambda suite: suite.cipher == "AES" and suite.mode == "CCM_8",
+    "CAMELLIA": _cipher("CAMELLIA"),
+    "ARIA": _cipher("ARIA"),
+    "SEED": _cipher("SEED"),
+    "IDEA": _cipher("IDEA"),
+    "CHACHA20": _cipher("CHACHA20"),
 }
 
 
 def is_word(word: str) -> bool:
     """Whether a profile may exclude by it: a class, or a suite in OpenSSL's or IANA's name."""
-    return word in WORDS or word in IANA_NAMES or word.startswith("TLS_")
+    return word in WORDS or cipher_suite_named(iana_name(word)) is not None
 
 
-def excluded(suite: str, words: Iterable[str]) -> bool:
+def excluded(name: str, words: Iterable[str]) -> bool:
     """Whether one of OpenSSL's words covers a suite. TLS 1.3's are out of reach of those words."""
-    if is_tls13(suite):
+    suite = cipher_suite_named(name)
+    if suite is None or suite.is_tls13:
         return False
-    return any(WORDS[word](suite) if word in WORDS else iana_name(word) == suite for word in words)
+    return any(WORDS[word](suite) if word in WORDS else iana_name(word) == name for word in words)

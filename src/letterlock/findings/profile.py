@@ -1,0 +1,391 @@
+"""Facts against a profile: met, not met, or not to be told; and a finding for each breach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from letterlock.findings.rule import Rule, define
+from letterlock.findings.settings import (
+    DOVECOT,
+    POSTFIX,
+    dovecot_floor,
+    postfix_floor,
+)
+from letterlock.model.certificate import Certificate
+from letterlock.model.cipher_suites import cipher_suites
+from letterlock.model.facts import EndpointFacts, Greeting, Handshake
+from letterlock.model.finding import Finding, Severity
+from letterlock.model.named_groups import GroupKind, named_groups
+from letterlock.model.tls_facts import Order, ProtocolFacts, Ternary, TlsFacts
+from letterlock.model.unknown import Cause, Unknown
+from letterlock.model.verdict import ProfileVerdict
+from letterlock.profiles import demand
+from letterlock.profiles.profile import PROTOCOL_VERSIONS, Profile, RoleProfile, Stance
+
+_SECURE = "letterlock secure --profile writes what the profile asks for."
+
+
+def _rule(
+    name: str, title: str, explanation: str, postfix: str, dovecot: str | None = None
+) -> Rule:
+    return define(
+        f"profile-{name}",
+        title,
+        f"{explanation} The profile is the bar you chose; what it asks of port 25 stands in its "
+        "own section, which may be lower (RFC 7435).",
+        source="the profile (its source is in the evidence)",
+        severity=Severity.MEDIUM,
+        postfix=postfix,
+        dovecot=dovecot,
+    )
+
+
+NO_TLS = _rule(
+    "no-tls",
+    "The profile asks for TLS and there is none",
+    "Without TLS no profile is met.",
+    f"Postfix: smtpd_tls_security_level = may or encrypt. {_SECURE}",
+    f"Dovecot: ssl = yes or required. {_SECURE}",
+)
+PROTOCOL = _rule(
+    "protocol",
+    "A version of TLS that the profile forbids, or one that it asks for",
+    "Versions below the profile's minimum must be refused, required ones offered.",
+    postfix_floor("TLSv1.2"),
+    dovecot_floor("TLSv1.2"),
+)
+SUITE = _rule(
+    "cipher-suite",
+    "A cipher suite that the profile forbids",
+    "A suite counts when the server agrees to it, whatever else it would prefer.",
+    f"Postfix: {POSTFIX['cipher-grade-mandatory']} = high and "
+    f"{POSTFIX['exclude-ciphers-mandatory']} with the classes to leave out. {_SECURE}",
+    f"Dovecot: {DOVECOT['cipher-list']} with the profile's suites (TLS 1.3: "
+    f"{DOVECOT['tls13-cipher-suites']}). {_SECURE}",
+)
+ORDER = _rule(
+    "order",
+    "The profile wants the server's order to decide",
+    "With old suites on offer the server must see to it that they come last.",
+    f"Postfix: {POSTFIX['server-preference']} = yes.",
+    f"Dovecot: {DOVECOT['server-preference']}.",
+)
+GROUP = _rule(
+    "group",
+    "A named group that the profile forbids",
+    "A group counts when the server agrees to it, whatever else it would prefer.",
+    f"Postfix: {POSTFIX['named-groups']} with the profile's groups (3.8 and later also "
+    f"{POSTFIX['ffdhe-groups']}). {_SECURE}",
+    f"Dovecot: {DOVECOT['named-groups']} with the profile's groups. {_SECURE}",
+)
+DH_SIZE = _rule(
+    "dh-size",
+    "A Diffie-Hellman prime below the profile's size",
+    "Sizes are the least the profile accepts.",
+    f"Postfix: no DHE suites (kDHE in {POSTFIX['exclude-ciphers-mandatory']}), or before 3.9 "
+    f"{POSTFIX['dh-file']} with a larger group.",
+    f"Dovecot: no DHE suites (!kDHE in {DOVECOT['cipher-list']}), or {DOVECOT['dh-file']} with a "
+    "larger group.",
+)
+SIGNATURE = _rule(
+    "signature",
+    "A signature in the handshake that the profile forbids",
+    "The hash is the client's choice among those the server has: it must not have the bad ones.",
+    "In openssl.cnf: SignatureAlgorithms without the hash, and no @SECLEVEL below 2.",
+)
+CERTIFICATE = _rule(
+    "certificate",
+    "The certificate is not what the profile asks for",
+    "Kind and size of key, hash of the signature, lifetime, trust: whichever the evidence names.",
+    "Get a certificate as the profile asks: letterlock cert csr makes key and request.",
+)
+BEHAVIOUR = _rule(
+    "behaviour",
+    "What the profile says of compression, renegotiation and the like is not met",
+    "The evidence names which.",
+    "Postfix: tls_ssl_options = NO_COMPRESSION, NO_RENEGOTIATION; else update OpenSSL.",
+    "Dovecot: take compression out of ssl_options; else update OpenSSL.",
+)
+PHASE_OUT = _rule(
+    "phase-out",
+    "What the profile wants phased out is still in use",
+    "Met all the same: the profile accepts it for now.",
+    _SECURE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Breach:
+    """One demand that is not met."""
+
+    rule: Rule
+    text: str
+
+
+@dataclass(slots=True)
+class _Comparison:
+    """What was seen so far of one endpoint against one role's profile."""
+
+    role: RoleProfile
+    breaches: list[_Breach]
+    phase_out: list[str]
+    open_questions: list[str]
+
+    def note(self, rule: Rule, text: str, stance: Stance = "forbidden") -> None:
+        if stance == "forbidden":
+            self.breaches.append(_Breach(rule, text))
+        elif stance == "phase-out":
+            self.phase_out.append(text)
+
+    def unsure(self, what: str) -> None:
+        self.open_questions.append(what)
+
+    def ternary(self, answer: Ternary, what: str, rule: Rule, bad: bool, stance: Stance) -> None:
+        """`bad` is the answer that the profile does not want."""
+        if stance == "allowed":
+            return
+        if isinstance(answer, Unknown):
+            if stance == "forbidden":
+                self.unsure(what)
+        elif answer is bad:
+            self.note(rule, what, stance)
+
+
+def compare(
+    facts: EndpointFacts, profile: Profile
+) -> tuple[ProfileVerdict, tuple[Finding, ...]] | None:
+    """An endpoint's verdict, and a finding for each kind of breach. None where nothing listens:
+    a port that is not offered has nothing to meet."""
+    if facts.closed or _unreached(facts):
+        return None
+    seen = _Comparison(profile.role(facts.endpoint.service.role), [], [], [])
+    if _has_no_tls(facts):
+        seen.note(NO_TLS, "no TLS is offered, or it does not work")
+    else:
+        _certificates(seen, facts)
+        if facts.tls is None:
+            seen.unsure("versions, suites and groups were not asked for")
+        else:
+            for look in _LOOKS:
+                look(seen, facts.tls)
+    return _verdict(seen, profile), tuple(_findings(seen, profile, facts))
+
+
+def _verdict(seen: _Comparison, profile: Profile) -> ProfileVerdict:
+    breaches = tuple(dict.fromkeys(breach.text for breach in seen.breaches))
+    met: bool | Unknown = not breaches
+    if not breaches and seen.open_questions:
+        met = Unknown(f"not determined: {', '.join(dict.fromkeys(seen.open_questions))}")
+    return ProfileVerdict(profile.name, profile.title, met, breaches)
+
+
+def _findings(seen: _Comparison, profile: Profile, facts: EndpointFacts) -> Iterator[Finding]:
+    by_rule: dict[str, list[_Breach]] = {}
+    for breach in seen.breaches:
+        by_rule.setdefault(breach.rule.id, []).append(breach)
+    for breaches in by_rule.values():
+        text = "; ".join(dict.fromkeys(breach.text for breach in breaches))
+        yield breaches[0].rule.at(facts.endpoint, f"{text} ({profile.title})")
+    if seen.phase_out:
+        text = "; ".join(dict.fromkeys(seen.phase_out))
+        yield PHASE_OUT.at(facts.endpoint, f"{text} ({profile.title})", Severity.LOW)
+
+
+def _unreached(facts: EndpointFacts) -> bool:
+    causes = (Cause.CONNECTION_REFUSED, Cause.UNREACHABLE, Cause.NO_ANSWER)
+    return isinstance(facts.handshake, Unknown) and facts.handshake.cause in causes
+
+
+def _has_no_tls(facts: EndpointFacts) -> bool:
+    """Not offered, or broken; a deep conversation that succeeded shows that it is there."""
+    if facts.tls is not None and any(each.offered is True for each in facts.tls.protocols):
+        return False
+    if isinstance(facts.greeting, Greeting) and not facts.greeting.starttls_offered:
+        return True
+    broken = (Cause.STARTTLS_REFUSED, Cause.PLAIN_ON_TLS_PORT, Cause.TLS_ALERT, Cause.TLS_ERROR)
+    return isinstance(facts.handshake, Unknown) and facts.handshake.cause in broken
+
+
+def _protocols(seen: _Comparison, tls: TlsFacts) -> None:
+    known = {each.name: each.offered for each in tls.protocols}
+    for name in ("SSLv2", *PROTOCOL_VERSIONS):
+        offered = known.get(name, Unknown("not asked"))
+        if demand.version(seen.role, name) == "forbidden":
+            seen.ternary(offered, f"{name} is offered", PROTOCOL, True, "forbidden")
+        elif name in seen.role.required_protocols:
+            seen.ternary(offered, f"{name} is not offered", PROTOCOL, False, "forbidden")
+
+
+def _suites(seen: _Comparison, tls: TlsFacts) -> None:
+    """Of versions that the profile forbids only the version is held against the server."""
+    for protocol in tls.protocols:
+        if protocol.offered is False or demand.version(seen.role, protocol.name) == "forbidden":
+            continue
+        for suite in protocol.cipher_suites:
+            stance = demand.cipher_suite(seen.role, suite)
+            seen.note(SUITE, f"{suite} in {protocol.name}", stance)
+        if protocol.offered is True and not protocol.complete:
+            left = _unrefuted(seen.role, protocol)
+            if left:
+                seen.unsure(f"{left} suites of {protocol.name} that it forbids")
+
+
+def _unrefuted(role: RoleProfile, protocol: ProtocolFacts) -> int:
+    """How many forbidden suites were neither seen nor refused. Those that need a shared secret
+    no mail server has; unregistered ones nobody offers."""
+    settled = {*protocol.cipher_suites, *protocol.refused}
+    return sum(
+        1
+        for suite in cipher_suites()
+        if suite.registered
+        and not suite.needs_shared_secret
+        and suite.name not in settled
+        and suite.is_tls13 is (protocol.name == "TLSv1.3")
+        and _has(protocol.name, suite.first_version)
+        and demand.cipher_suite(role, suite.name) == "forbidden"
+    )
+
+
+_NUMBERS = {"SSLv3": 0x0300, "TLSv1": 0x0301, "TLSv1.1": 0x0302, "TLSv1.2": 0x0303}
+
+
+def _has(version: str, first: int) -> bool:
+    return _NUMBERS.get(version, first) >= first
+
+
+def _order(seen: _Comparison, tls: TlsFacts) -> None:
+    """With TLS 1.3 alone there is nothing that an order would have to keep back."""
+    if not seen.role.server_preference:
+        return
+    orders = [
+        each.order
+        for each in tls.protocols
+        if each.offered is True and each.name != "TLSv1.3" and len(each.cipher_suites) > 1
+    ]
+    if Order.CLIENT in orders:
+        seen.note(ORDER, "the client's order decides")
+    elif any(isinstance(each, Unknown) for each in orders):
+        seen.unsure("whose order decides")
+
+
+def _groups(seen: _Comparison, tls: TlsFacts) -> None:
+    if seen.role.allowed_groups is None:
+        return
+    for each in tls.groups:
+        for group in each.groups:
+            seen.note(GROUP, group, demand.named_group(seen.role, group))
+    if not tls.groups:
+        seen.unsure("groups")
+    elif not all(
+        each.complete or _groups_refuted(seen.role, each.groups, each.refused, each.used_in)
+        for each in tls.groups
+    ):
+        seen.unsure("groups that it forbids")
+
+
+def _groups_refuted(
+    role: RoleProfile, seen: Iterable[str], refused: Iterable[str], used_in: Iterable[str]
+) -> bool:
+    """Whether every forbidden group of these versions was seen or refused."""
+    settled = {*map(demand.same_group, seen), *map(demand.same_group, refused)}
+    tls13, older = "TLSv1.3" in used_in, any(name != "TLSv1.3" for name in used_in)
+    return all(
+        demand.same_group(group.name) in settled
+        for group in named_groups()
+        if demand.named_group(role, group.name) == "forbidden"
+        and ((tls13 and group.in_tls13) or (older and group.in_tls12))
+        and group.kind is not GroupKind.KEM
+        and not group.is_placeholder
+    )
+
+
+def _diffie_hellman(seen: _Comparison, tls: TlsFacts) -> None:
+    least = seen.role.dh_bits
+    for each in tls.diffie_hellman if least else ():
+        if least and each.bits < least:
+            seen.note(DH_SIZE, f"{each.bits} bits, at least {least} wanted")
+
+
+def _signatures(seen: _Comparison, tls: TlsFacts) -> None:
+    for version, names in tls.signature_schemes:
+        if demand.version(seen.role, version) == "forbidden" or version not in _WITH_SCHEMES:
+            continue
+        for name in names:
+            stance = demand.signature_scheme(seen.role, name)
+            seen.note(SIGNATURE, f"{name} in {version}", stance)
+
+
+#: Before TLS 1.2 the hash is not negotiated.
+_WITH_SCHEMES = ("TLSv1.2", "TLSv1.3")
+
+
+def _behaviour(seen: _Comparison, tls: TlsFacts) -> None:
+    taken, role = tls.behaviour, seen.role
+    old = any(
+        each.offered is True and each.name not in ("TLSv1.3", "SSLv2") for each in tls.protocols
+    )
+    seen.ternary(taken.early_data, "0-RTT is accepted", BEHAVIOUR, True, role.early_data)
+    if not old:
+        return
+    seen.ternary(taken.compression, "compression is agreed to", BEHAVIOUR, True, role.compression)
+    text = "a renegotiation begun by the client is carried out"
+    seen.ternary(taken.client_renegotiation, text, BEHAVIOUR, True, role.client_renegotiation)
+    for wanted, answer, text in (
+        (role.secure_renegotiation, taken.secure_renegotiation, "no secure renegotiation"),
+        (role.extended_master_secret, taken.extended_master_secret, "no extended master secret"),
+    ):
+        seen.ternary(answer, text, BEHAVIOUR, False, "forbidden" if wanted else "allowed")
+
+
+_LOOKS: tuple[Callable[[_Comparison, TlsFacts], None], ...] = (
+    _protocols,
+    _suites,
+    _order,
+    _groups,
+    _diffie_hellman,
+    _signatures,
+    _behaviour,
+)
+
+
+def _certificates(seen: _Comparison, facts: EndpointFacts) -> None:
+    leaves: dict[str, Certificate] = {}
+    if isinstance(facts.handshake, Handshake):
+        if seen.role.accepted_certificate and not facts.handshake.verdict.accepted:
+            seen.note(CERTIFICATE, "clients that verify do not accept the chain")
+        leaves |= {each.sha256: each for each in facts.handshake.chain[:1]}
+    for served in facts.tls.chains if facts.tls else ():
+        leaves |= {each.sha256: each for each in served.chain[:1]}
+    if not leaves:
+        seen.unsure("the certificate")
+    for leaf in leaves.values():
+        _leaf(seen, leaf)
+
+
+def _leaf(seen: _Comparison, leaf: Certificate) -> None:
+    role, key = seen.role, leaf.public_key
+    if role.certificate_key_types is not None and key.algorithm not in role.certificate_key_types:
+        wanted = " or ".join(role.certificate_key_types)
+        seen.note(CERTIFICATE, f"the key is {key}, {wanted} wanted")
+    if key.algorithm == "RSA":
+        _rsa(seen, key.bits)
+    if key.curve and role.certificate_curves is not None:
+        allowed = set(map(demand.same_group, role.certificate_curves))
+        if demand.same_group(key.curve) not in allowed:
+            seen.note(CERTIFICATE, f"the key is on the curve {key.curve}")
+    hash_ = leaf.signature_hash
+    if hash_ and role.certificate_hashes is not None and hash_ not in role.certificate_hashes:
+        seen.note(CERTIFICATE, f"the certificate is signed with {hash_}")
+    days = -(-leaf.lifetime // timedelta(days=1))
+    if role.certificate_days is not None and days > role.certificate_days:
+        seen.note(CERTIFICATE, f"valid for {days} days, at most {role.certificate_days} wanted")
+
+
+def _rsa(seen: _Comparison, bits: int) -> None:
+    least, soon = seen.role.rsa_bits, seen.role.phase_out_rsa_bits
+    if least is not None and bits < least:
+        seen.note(CERTIFICATE, f"the key is RSA {bits}, at least {least} wanted")
+    elif soon is not None and bits < soon:
+        seen.note(CERTIFICATE, f"the key is RSA {bits}, {soon} wanted in future", "phase-out")

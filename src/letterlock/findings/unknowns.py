@@ -1,0 +1,71 @@
+"""What could not be determined: neither a pass nor a fault, and never silent."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from letterlock.findings.rule import define
+from letterlock.model.finding import Severity
+from letterlock.model.tls_facts import NOT_ASKED, TlsFacts
+from letterlock.model.unknown import Cause, Unknown
+
+COULD_NOT_DETERMINE = define(
+    "could-not-determine",
+    "Could not be determined",
+    "The server did not let the question be answered: neither a pass nor a fault. The evidence "
+    "says what happened; ask again later, or from another address.",
+    source="RFC 5321 section 4.5.3.2",
+    severity=Severity.INFO,
+    postfix="Look in the server's log at the time of the check; if it throttles "
+    "(anvil, postscreen), ask from an address that it trusts, or later.",
+    dovecot="Look in the server's log at the time of the check; if it throttles "
+    "(mail_max_userip_connections, client_limit), ask later.",
+)
+
+#: Not knowing because of these says nothing about the server: the question does not arise, or an
+#: earlier answer stands for it.
+_BY_NATURE = (Cause.OTHER, Cause.NOT_REACHED)
+
+
+def gaps(tls: TlsFacts) -> Iterator[tuple[str, Unknown]]:
+    """What was asked and not answered: its name and why. What this depth does not ask is none."""
+    for name, value in _all(tls):
+        if isinstance(value, Unknown) and value != NOT_ASKED:
+            yield name, value
+
+
+def withheld(tls: TlsFacts) -> bool:
+    """Whether an answer is missing that the server, the network or the budget kept from us."""
+    return bool(tls.left_out) or any(known.cause not in _BY_NATURE for _, known in gaps(tls))
+
+
+def told(tls: TlsFacts) -> str | None:
+    """All gaps in one sentence, those with the same reason together; None where there is none."""
+    names: defaultdict[str, list[str]] = defaultdict(list)
+    for name, known in gaps(tls):
+        names[known.reason].append(name)
+    parts = [f"{', '.join(dict.fromkeys(each))}: {reason}" for reason, each in names.items()]
+    return "; ".join([*parts, *tls.left_out]) or None
+
+
+def _all(tls: TlsFacts) -> Iterator[tuple[str, object]]:
+    for protocol in tls.protocols:
+        yield protocol.name, protocol.offered
+        yield f"order of suites in {protocol.name}", protocol.order
+    for group in tls.groups:
+        yield "order of groups", group.order
+    for chain in tls.chains:
+        yield f"stapling ({chain.key_type})", chain.stapled
+        yield f"certificate timestamps ({chain.key_type})", chain.scts
+        yield f"stapled response ({chain.key_type})", getattr(chain.stapled, "status", None)
+    taken = tls.behaviour
+    for place, names in (
+        (taken, [name for name in taken.__slots__ if name != "resumption"]),
+        (taken.resumption, list(taken.resumption.__slots__)),
+        (tls.dialogue, list(tls.dialogue.__slots__)),
+    ):
+        for name in names:
+            yield name.replace("_", " "), getattr(place, name)
+    for fault in tls.known_faults:
+        yield fault.id, fault.present
