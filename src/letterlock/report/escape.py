@@ -68,10 +68,10 @@ def _u_escape(match: re.Match[str]) -> str:
 
 
 def markdown(text: str) -> str:
-    """CommonMark's and GitHub's punctuation escaped: no link, no HTML, no table column, no
-    mention."""
-    escaped = re.sub(r"([\\`*_{}\[\]<>()#+!|~$&:@])", r"\\\1", printable(text))
-    return re.sub(r"^(\s*\d*)([-.=])", r"\1\\\2", escaped)
+    """CommonMark's and GitHub's punctuation escaped, for the middle of a line: no link, no HTML, no
+    emphasis, no table column."""
+    escaped = re.sub(r"([\\`*_{}\[\]<>()#!|~$&])", r"\\\1", printable(text))
+    return re.sub(r":(?=//)|(?<=www)\.|(?<=WWW)\.|@", lambda match: f"\\{match[0]}", escaped)
 
 
 def csv_cell(value: object) -> str:
