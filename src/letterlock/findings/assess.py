@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from letterlock.findings import (
     behaviour,
@@ -18,9 +18,13 @@ from letterlock.findings import (
     suites,
     tls,
 )
+from letterlock.findings.grade import endpoint_grade, server_grade
+from letterlock.findings.profile import compare
 from letterlock.findings.rule import REGISTRY
 from letterlock.model.facts import EndpointFacts, TargetFacts
 from letterlock.model.finding import Finding
+from letterlock.model.verdict import EndpointVerdict, ProfileVerdict, Verdict
+from letterlock.profiles.profile import Profile
 
 #: Every kind of finding by its id; complete, since all of them are imported here.
 RULES = REGISTRY
@@ -71,4 +75,30 @@ def assess(target: TargetFacts) -> tuple[Finding, ...]:
         findings += [finding for rule in _OF_AN_ENDPOINT for finding in rule(facts)]
         findings += certificate.expires_soon(facts, target.started)
         findings += served.expires_soon(facts, target.started)
+    return _worst_first(findings)
+
+
+def judge(
+    target: TargetFacts, profiles: Iterable[Profile] = ()
+) -> tuple[tuple[Finding, ...], Verdict]:
+    """The same with grades, and with what each profile asked for has to say: its findings stand
+    among the others (`profile-…`), its verdicts in the Verdict. Ports on which nothing listens or
+    answers have none."""
+    findings, wanted = list(assess(target)), tuple(profiles)
+    verdicts = []
+    for facts in target.endpoints:
+        if not reach.answered(facts):
+            continue
+        met: list[ProfileVerdict] = []
+        for profile in wanted:
+            verdict, breaches = compare(facts, profile)
+            met.append(verdict)
+            findings += breaches
+        given = endpoint_grade(facts, findings)
+        verdicts.append(EndpointVerdict(facts.endpoint, given, tuple(met)))
+    server = server_grade({each.endpoint: each.grade for each in verdicts}, findings)
+    return _worst_first(findings), Verdict(server, tuple(verdicts))
+
+
+def _worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda finding: (-finding.severity.rank, finding.id)))

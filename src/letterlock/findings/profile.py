@@ -14,10 +14,11 @@ from letterlock.findings.settings import (
     postfix_floor,
 )
 from letterlock.model.certificate import Certificate
-from letterlock.model.cipher_suites import cipher_suites
+from letterlock.model.cipher_suites import cipher_suite_named, cipher_suites
 from letterlock.model.facts import EndpointFacts, Greeting, Handshake
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.named_groups import GroupKind, named_groups
+from letterlock.model.signature_schemes import signature_schemes
 from letterlock.model.tls_facts import Order, ProtocolFacts, Ternary, TlsFacts
 from letterlock.model.unknown import Cause, Unknown
 from letterlock.model.verdict import ProfileVerdict
@@ -153,13 +154,8 @@ class _Comparison:
             self.note(rule, what, stance)
 
 
-def compare(
-    facts: EndpointFacts, profile: Profile
-) -> tuple[ProfileVerdict, tuple[Finding, ...]] | None:
-    """An endpoint's verdict, and a finding for each kind of breach. None where nothing listens:
-    a port that is not offered has nothing to meet."""
-    if facts.closed or _unreached(facts):
-        return None
+def compare(facts: EndpointFacts, profile: Profile) -> tuple[ProfileVerdict, tuple[Finding, ...]]:
+    """An endpoint's verdict, and a finding for each kind of breach."""
     seen = _Comparison(profile.role(facts.endpoint.service.role), [], [], [])
     if _has_no_tls(facts):
         seen.note(NO_TLS, "no TLS is offered, or it does not work")
@@ -191,11 +187,6 @@ def _findings(seen: _Comparison, profile: Profile, facts: EndpointFacts) -> Iter
     if seen.phase_out:
         text = "; ".join(dict.fromkeys(seen.phase_out))
         yield PHASE_OUT.at(facts.endpoint, f"{text} ({profile.title})", Severity.LOW)
-
-
-def _unreached(facts: EndpointFacts) -> bool:
-    causes = (Cause.CONNECTION_REFUSED, Cause.UNREACHABLE, Cause.NO_ANSWER)
-    return isinstance(facts.handshake, Unknown) and facts.handshake.cause in causes
 
 
 def _has_no_tls(facts: EndpointFacts) -> bool:
@@ -309,16 +300,43 @@ def _diffie_hellman(seen: _Comparison, tls: TlsFacts) -> None:
 
 
 def _signatures(seen: _Comparison, tls: TlsFacts) -> None:
+    """Before TLS 1.2 the hash is not negotiated; in TLS 1.3 SHA-1 and MD5 cannot be (RFC 8446
+    section 4.2.3), so that only TLS 1.2 must have refused what the profile forbids."""
     for version, names in tls.signature_schemes:
         if demand.version(seen.role, version) == "forbidden" or version not in _WITH_SCHEMES:
             continue
         for name in names:
             stance = demand.signature_scheme(seen.role, name)
             seen.note(SIGNATURE, f"{name} in {version}", stance)
+    protocol = tls.protocol("TLSv1.2")
+    if protocol is not None and protocol.offered is True:
+        open_ = _unrefuted_schemes(seen.role, tls, protocol.cipher_suites)
+        if open_:
+            seen.unsure(f"whether it signs with {', '.join(open_)}")
 
 
-#: Before TLS 1.2 the hash is not negotiated.
 _WITH_SCHEMES = ("TLSv1.2", "TLSv1.3")
+
+
+def _unrefuted_schemes(role: RoleProfile, tls: TlsFacts, suites: Iterable[str]) -> list[str]:
+    """Forbidden schemes of TLS 1.2, for the kinds of key that its suites show, that were neither
+    seen nor refused."""
+    known = [*tls.signature_schemes, *tls.refused_schemes]
+    settled = {name for version, names in known if version == "TLSv1.2" for name in names}
+    found = map(cipher_suite_named, suites)
+    keys = {
+        one.authentication.lower()
+        for one in found
+        if one is not None and one.key_exchange in ("DHE", "ECDHE")
+    }
+    return [
+        one.name
+        for one in signature_schemes()
+        if one.in_tls12
+        and one.signature in keys
+        and one.name not in settled
+        and demand.signature_scheme(role, one.name) == "forbidden"
+    ]
 
 
 def _behaviour(seen: _Comparison, tls: TlsFacts) -> None:
