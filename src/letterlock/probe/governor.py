@@ -25,6 +25,8 @@ PLAUSIBLE = 10
 #: Refusals one after the other, each after a longer pause, before we take no for an answer.
 PATIENCE = 5
 _PAUSE = 1.0
+#: What a server that lets in one at a time may need to notice that the last one has left.
+_GAP = 0.5
 _LONGEST_PAUSE = 240.0
 
 
@@ -64,6 +66,8 @@ class Pace:
         #: Whether `_per_window` was met in a window that had only our own visits in it.
         self._sure = False
         self._not_before = 0.0
+        self._gap = 0.0
+        self._ended_at = float("-inf")
         self._open = 0
         self._ungreeted = 0
         self._highest_served = 0
@@ -90,8 +94,9 @@ class Pace:
             return None
         if self._ungreeted >= (1 if self.strikes else self._ungreeted_most):
             return None
-        if now < self._not_before:
-            return self._not_before
+        begin = max(self._not_before, self._ended_at + self._gap)
+        if now < begin:
+            return begin
         return now if self._per_window is None else self._within(self._per_window, now)
 
     def begin(self, now: float) -> Turn:
@@ -121,6 +126,7 @@ class Pace:
             turn.counted_until = now + WINDOW
         if fate is Fate.TURNED_AWAY:
             self._turned_away(turn, now)
+        self._ended_at = now
 
     def _within(self, limit: int, now: float) -> float | None:
         self._forget(now)
@@ -140,28 +146,30 @@ class Pace:
         )
 
     def _turned_away(self, turn: Turn, now: float) -> None:
-        together = turn.began < self._refused_at  # with the one before, not after it
+        together = turn.began <= self._refused_at  # with the one before, not after it
         tried_more = self._per_window is not None and self._may_try_more()
         self._refused_at = now
         if together:
             return
         self.strikes += 1
-        served = self._served_lately()
-        if self._too_many_at_once(turn.level, served):
+        if self._too_many_at_once(turn.level):
             self._at_once = min(self._highest_served, turn.level - 1)
             self._stay_away(now, _PAUSE)
             return
+        if self._at_once is not None and turn.began - self._ended_at < _GAP and not self._gap:
+            self._gap = _GAP
+            self._stay_away(now, _PAUSE)
+            return
+        served = self._served_lately()
         self._per_window = max(1, served)
         self._sure = tried_more or served >= PLAUSIBLE
         self._stay_away(now, _PAUSE if served else WINDOW)
 
-    def _too_many_at_once(self, level: int, served: int) -> bool:
-        """Postfix says the same words for too many at once and too many in a minute. It is the
-        first, until shown otherwise, where there were more at once than were ever served, or where
-        few were served at all."""
-        if level == 1 or not self._highest_served:
-            return False
-        return level > self._highest_served or served < PLAUSIBLE
+    def _too_many_at_once(self, level: int) -> bool:
+        """Postfix says the same words for too many at once and for too many in a minute. It is the
+        first where several were open, until one that comes alone is turned away too."""
+        several = level > 1 and self._highest_served > 0
+        return several and self.strikes == 1 and self._per_window is None
 
     def _served_lately(self) -> int:
         return sum(turn.greeted for turn in self._recent)
@@ -220,7 +228,7 @@ class Governor:
 
     def _cut_off(self, turn: Turn, now: float) -> None:
         """Fewer at once, and a pause, twice as long at each that follows another."""
-        together = turn.began < self._trouble_at
+        together = turn.began <= self._trouble_at
         self._trouble_at = now
         if together:
             return

@@ -10,7 +10,7 @@ from letterlock.probe.obstacle import Obstacle, step
 from letterlock.probe.procedures.ground import Ground, implicit
 from letterlock.wire.tls.alert import CLOSE_NOTIFY, USER_CANCELED, WARNING, Alert
 from letterlock.wire.tls.answer import Answer, Outcome, ServerAnswer
-from letterlock.wire.tls.code_points import ContentType
+from letterlock.wire.tls.code_points import TLS1_0, ContentType
 
 #: Answers after which the server waits for us to go on.
 _OPEN = (Outcome.FLIGHT, Outcome.TLS13_HELLO, Outcome.HELLO_RETRY, Outcome.RESUMED)
@@ -23,7 +23,7 @@ async def put_hello(ground: Ground, hello: Hello) -> Answer:
     async with ground.connect() as conversation:
         answer = await _answer(conversation, hello, ground.limits.handshake)
         if answer.outcome in _OPEN:
-            await _call_off(conversation.channel, hello)
+            await _call_off(conversation.channel, answer.record_version or TLS1_0)
     if answer.outcome is Outcome.PLAIN_TEXT and implicit(ground) and answer.raw.startswith(_LATER):
         raise Obstacle(f"the server said {answer.raw[:80]!r}", Cause.THROTTLED)
     return answer
@@ -47,16 +47,13 @@ async def _answer(conversation: Conversation, hello: Hello, seconds: float) -> A
     return reader.end()
 
 
-async def _call_off(channel: Channel, hello: Hello) -> None:
-    """Say that the handshake will not be gone on with (RFC 8446 section 6.1), in a record of the
-    version that the hello came in."""
-    if hello.sslv2:
-        return
-    version = hello.client_hello[1:3]
+async def _call_off(channel: Channel, version: int) -> None:
+    """Say that the handshake will not be gone on with (RFC 8446 section 6.1), in records of the
+    version that the server's had."""
+    head = bytes((ContentType.ALERT,)) + version.to_bytes(2, "big") + b"\x00\x02"
     alerts = (Alert(WARNING, USER_CANCELED), Alert(WARNING, CLOSE_NOTIFY))
-    records = (bytes((ContentType.ALERT,)) + version + b"\x00\x02" + bytes(each) for each in alerts)
     try:
         async with step("our leave", 1.0):
-            await channel.send(b"".join(records))
+            await channel.send(b"".join(head + bytes(each) for each in alerts))
     except Obstacle:
         return
