@@ -160,6 +160,9 @@ class Journal:
         os.close(self._fd)
 
 
+_DAMAGED = "see that its files are as they should be, then move this run's folder away"
+
+
 def read(path: Path) -> tuple[Record, ...]:
     """All whole lines of a journal; empty where there is none. Raises OSError, RefusedError."""
     contents = disk.read_file(path)
@@ -180,7 +183,9 @@ def parse(contents: bytes, path: Path) -> tuple[tuple[Record, ...], int]:
             if contents.find(b"\n", newline + 1) < 0:
                 break
             where = Location(str(path), len(records) + 1)
-            raise RefusedError(f"the journal is damaged: {error}", where=where) from error
+            raise RefusedError(
+                f"the journal is damaged: {error}", where=where, remedy=_DAMAGED
+            ) from error
         _check_place(record, records, path)
         records.append(record)
         end = newline + 1
@@ -189,7 +194,8 @@ def parse(contents: bytes, path: Path) -> tuple[tuple[Record, ...], int]:
 
 def _check_place(record: Record, before: list[Record], path: Path) -> None:
     if isinstance(record, Begun) is bool(before):
-        raise RefusedError("the journal is damaged", where=Location(str(path), len(before) + 1))
+        where = Location(str(path), len(before) + 1)
+        raise RefusedError("the journal is damaged", where=where, remedy=_DAMAGED)
     if isinstance(record, Begun) and record.format != FORMAT:
         raise RefusedError(
             f"the journal has format {record.format}, this version knows {FORMAT}",

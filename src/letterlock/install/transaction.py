@@ -67,7 +67,7 @@ def apply(
 
     Raises RefusedError: nothing was changed, or all was rolled back, and why."""
     serving = Serving(plan, servers, observe, report, patience)
-    with refusing("letterlock cannot do this"):
+    with refusing("cannot be written, so nothing was changed"):
         state.prepare()
         with state.lock(plan.verb, plan.subject, wait), interrupts() as control:
             recovered = recover_locked(state, servers, report)
