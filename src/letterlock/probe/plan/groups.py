@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from letterlock.model.named_groups import named_groups
-from letterlock.model.tls_facts import NOT_ASKED, DiffieHellman, Ternary
+from letterlock.model.tls_facts import DiffieHellman, Ternary
 from letterlock.model.unknown import Unknown
 from letterlock.wire.tls.code_points import TLS1_3
 from letterlock.wire.tls.key_exchange import DhParams, EcdhParams
@@ -59,7 +59,7 @@ def diffie_hellman(seen: Iterable[DhParams]) -> tuple[DiffieHellman, ...]:
     return tuple(found.values())
 
 
-def reuse(seen: Iterable[DhParams | EcdhParams]) -> Ternary:
+def reuse(seen: Iterable[DhParams | EcdhParams], missing: Unknown) -> Ternary:
     """Whether a value came twice: among answers of different connections to the same parameters."""
     values: dict[object, list[bytes]] = {}
     for params in seen:
@@ -69,4 +69,4 @@ def reuse(seen: Iterable[DhParams | EcdhParams]) -> Ternary:
         return True
     if any(len(publics) > 1 for publics in values.values()):
         return False
-    return Unknown("fewer than two values were seen") if values else NOT_ASKED
+    return Unknown("fewer than two values were seen") if values else missing

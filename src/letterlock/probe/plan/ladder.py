@@ -37,12 +37,17 @@ class Ladder:
         self.strict = False
         self._strike = strike
         self._inconsistent = False
-        self._focused = False
+        self.focused = False
 
     @property
     def exhausted(self) -> bool:
         """Everything is found, refused or skipped."""
         return not self.rest
+
+    @property
+    def progress(self) -> tuple[int, int, bool]:
+        """Differs once something was learnt."""
+        return (len(self.rest), len(self.found), self.strict)
 
     @property
     def certain(self) -> bool:
@@ -53,7 +58,7 @@ class Ladder:
     def decided_by(self) -> Order | Unknown:
         if self._inconsistent:
             return INCONSISTENT
-        if self._focused:
+        if self.focused:
             return NOT_ASKED
         if self.order is None and self.exhausted and len(self.found) == 1:
             return ONE_ONLY
@@ -76,7 +81,7 @@ class Ladder:
         wanted = set(values)
         self.skipped += [value for value in self.rest if value not in wanted]
         self.rest = [value for value in self.rest if value in wanted]
-        self.strict = self._focused = True
+        self.strict = self.focused = True
 
     def picked(self, value: int, offered: tuple[int, ...]) -> bool:
         """The server picked `value` from `offered`, which `offer` made (with nothing learnt
@@ -93,6 +98,13 @@ class Ladder:
         """The server accepts `value`; how it was offered tells nothing more."""
         if value in self.rest:
             self._take(value)
+        elif value in self.skipped:
+            self.skipped.remove(value)
+            self.found.append(value)
+
+    def refute(self, values: Iterable[int]) -> None:
+        """None of `values` is accepted."""
+        self._refute(tuple(values))
 
     def turned_down(self) -> None:
         """The last `offer` was refused, for no other reason than what it held."""
@@ -110,7 +122,7 @@ class Ladder:
         self.strict = True
 
     def _new(self, value: int, offered: tuple[int, ...]) -> None:
-        if self.found and not (self._inconsistent or self._focused):
+        if self.found and not (self._inconsistent or self.focused):
             self.order = Order.SERVER if self.strict else Order.CLIENT
         if self.order is Order.CLIENT and not self.strict:
             self._refute(offered[: offered.index(value)])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from letterlock.model.tls_facts import NOT_ASKED, Ternary
+from letterlock.model.tls_facts import Ternary
 from letterlock.model.tls_names import alert_name
 from letterlock.model.unknown import Unknown
 from letterlock.wire.tls.client_hello import ClientHello, Offer
@@ -73,8 +73,6 @@ def dress(rider: Rider | None, hello: ClientHello) -> ClientHello:
             return replace(hello, legacy_version=_FUTURE_VERSION)
         case Rider.LARGE:
             return hello.with_extension(padding(_LARGE))
-        case Rider.GREASE if hello.legacy_version not in (0x0301, 0x0302, 0x0303):
-            return replace(hello, legacy_version=0x0303)
     return hello
 
 
@@ -84,18 +82,27 @@ class Riders:
 
     open: list[Rider] = field(default_factory=list)
     agreed: dict[Rider, Ternary] = field(default_factory=dict)
+    _claimed: set[Rider] = field(default_factory=set)
     _suspected: dict[Rider, int | None] = field(default_factory=dict)
 
-    def take(self, version: int, highest: int) -> Rider | None:
-        """One that may ride on a hello of `version`, when `highest` is the best version known."""
-        for rider in self.open:
-            if self._fits(rider, version, highest):
-                self.open.remove(rider)
-                return rider
-        return None
+    def fitting(self, version: int, highest: int) -> Rider | None:
+        """The first open one that may ride on a hello of `version`, when `highest` is the best
+        version known, and that no other hello of the same round has claimed."""
+        free = (each for each in self.open if each not in self._claimed)
+        return next((each for each in free if self._fits(each, version, highest)), None)
 
-    def pending(self, version: int, highest: int) -> bool:
-        return any(self._fits(rider, version, highest) for rider in self.open)
+    def claim(self, version: int, highest: int) -> Rider | None:
+        rider = self.fitting(version, highest)
+        if rider is not None:
+            self._claimed.add(rider)
+        return rider
+
+    def new_round(self) -> None:
+        """Claims whose hellos were not handed out are void."""
+        self._claimed.clear()
+
+    def hand_out(self, rider: Rider) -> None:
+        self.open.remove(rider)
 
     @staticmethod
     def _fits(rider: Rider, version: int, highest: int) -> bool:
@@ -116,29 +123,22 @@ class Riders:
     def suspect(self, rider: Rider, alert: int | None) -> None:
         """Refused with it; not yet known to be agreed to without."""
         reason = "closed" if alert is None else alert_name(alert)
-        self.agreed[rider] = Unknown(f"refused ({reason}), and whether because of this is not known")
+        self.agreed[rider] = Unknown(
+            f"refused ({reason}), and whether because of this is not known"
+        )
         self._suspected[rider] = alert
 
-    def convict(self) -> None:
-        """A hello without any rider was agreed to."""
-        for rider in self._suspected:
-            self.agreed[rider] = False
+    def convict(self, rider: Rider) -> None:
+        """The same was agreed to without the suspect."""
+        self.agreed[rider] = False
 
     def give_up(self, rider: Rider, reason: Unknown) -> None:
         self.agreed[rider] = reason
 
-    def answer(self, rider: Rider) -> Ternary:
-        return self.agreed.get(rider, NOT_ASKED)
-
-    def refused(self, rider: Rider) -> Ternary:
-        """The opposite: whether the server is strict about it."""
-        agreed = self.answer(rider)
-        return agreed if isinstance(agreed, Unknown) else not agreed
-
-    def fallback_refused(self) -> Ternary:
+    def fallback_refused(self, missing: Unknown) -> Ternary:
         """RFC 7507: only inappropriate_fallback says that the signal was understood."""
-        agreed = self.answer(Rider.FALLBACK)
-        if agreed is not False:
+        agreed = self.agreed.get(Rider.FALLBACK, missing)
+        if isinstance(agreed, Unknown) or agreed:
             return agreed if isinstance(agreed, Unknown) else False
         alert = self._suspected[Rider.FALLBACK]
         if alert == _INAPPROPRIATE_FALLBACK:

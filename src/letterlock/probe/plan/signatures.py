@@ -21,6 +21,11 @@ def key_of(one: SignatureScheme) -> str:
     return _KEYS.get(one.signature, one.signature)
 
 
+def is_usual(one: SignatureScheme) -> bool:
+    """Whether servers sign so in TLS 1.3's CertificateVerify."""
+    return one.name.startswith(_USUAL_TLS13)
+
+
 @cache
 def universe(version: int, key: str | None = None) -> tuple[int, ...]:
     """All schemes of TLS 1.2, or of TLS 1.3's CertificateVerify, of one key or all; what is least
@@ -61,7 +66,7 @@ class Trials:
         rest: list[int] = []
         for code in universe(TLS1_3):
             one = signature_scheme(code)
-            usual = one is not None and one.name.startswith(_USUAL_TLS13) and key_of(one) in known
+            usual = one is not None and is_usual(one) and key_of(one) in known
             (likely if usual else rest).append(code)
         singles = [(code,) for code in likely]
         self._queue = deque([*singles, *(_by_key(rest) if not known else (tuple(rest),))])
@@ -94,9 +99,7 @@ def _by_key(codes: list[int]) -> tuple[tuple[int, ...], ...]:
     families: dict[bool | str, tuple[int, ...]] = {}
     for code in codes:
         one = signature_scheme(code)
-        usual = one is not None and one.name.startswith(_USUAL_TLS13)
+        usual = one is not None and is_usual(one)
         family = key_of(one) if one is not None and usual else False
         families[family] = (*families.get(family, ()), code)
     return tuple(sorted(families.values(), key=len))
-
-

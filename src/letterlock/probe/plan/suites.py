@@ -116,3 +116,8 @@ def signs(one: CipherSuite) -> bool:
 
 def with_curve(one: CipherSuite) -> bool:
     return one.key_exchange == "ECDHE" and not one.needs_shared_secret
+
+
+def is_static_rsa(code: int) -> bool:
+    one = suite(code)
+    return one.key_exchange == "RSA" and one.authentication == "RSA" and not one.is_export

@@ -1,0 +1,427 @@
+"""The questions about one protocol version, one hello at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+
+from letterlock.model.cipher_suites import CipherSuite
+from letterlock.model.tls_facts import Depth
+from letterlock.model.unknown import Cause, Unknown
+from letterlock.probe.plan import groups, riders, signatures, suites
+from letterlock.probe.plan.ladder import Ladder
+from letterlock.probe.plan.record import Record, Refusal, Sighting
+from letterlock.probe.plan.riders import Rider, Riders
+from letterlock.wire.tls import extensions
+from letterlock.wire.tls.answer import Answer
+from letterlock.wire.tls.client_hello import Offer
+from letterlock.wire.tls.code_points import SSL3, TLS1_3, version_name
+
+#: Refused what it had agreed to, or chose what it was not offered: answers that fit no order.
+_CONTRADICTION = Unknown("the server contradicts its own answers")
+
+
+#: The ladder of schemes for suites of whatever authentication.
+ANY_KEY = ""
+
+
+class Tier:
+    """How much an ask matters, least number first: what a small budget buys."""
+
+    REACH = 0
+    VERSIONS = 1
+    SUITES = 2
+    GROUPS = 3
+    FAULTS = 4
+    REST = 5
+
+
+@dataclass(slots=True)
+class Shared:
+    """What the courses of one endpoint have in common. `sni` is the name to send; `salt` makes the
+    hellos' random values differ between endpoints."""
+
+    sni: str | None
+    depth: Depth
+    salt: str = ""
+    record: Record = field(default_factory=Record)
+    riders: Riders = field(default_factory=Riders)
+    #: The highest version agreed to so far; 0 before.
+    highest: int = 0
+    authentications: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """What a profile does not allow, as code points."""
+
+    suites: frozenset[int]
+    groups: frozenset[int]
+    schemes: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """A ladder that the hello carries on, and what it offers of it."""
+
+    ladder: Ladder
+    offered: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A hello handed out. `critical` is the ladder that it can be refused for; `trial` the schemes
+    offered alone."""
+
+    key: str
+    tier: int
+    offer: Offer
+    suites: Drive | None
+    groups: Drive | None = None
+    schemes: tuple[Drive, ...] = ()
+    critical: Ladder | None = None
+    #: The ladder of groups or schemes that it was made for.
+    purpose: Ladder | None = None
+    rider: Rider | None = None
+    trial: tuple[int, ...] | None = None
+
+    def client_hello(self) -> bytes:
+        hello = riders.apply(self.rider, self.offer).hello()
+        return riders.dress(self.rider, hello).to_records()
+
+
+def _signed_by(key: str, one: CipherSuite) -> bool:
+    return suites.signs(one) and key in (ANY_KEY, one.authentication)
+
+
+class Course:
+    """Finds out about `version` by hellos that offer it as the highest. A server that answers with
+    a lower version has no suite (left) in this one."""
+
+    def __init__(self, version: int, shared: Shared, ladder: Ladder) -> None:
+        self.version = version
+        self.name = version_name(version)
+        self.suites = ladder
+        self.shared = shared
+        #: The ladders carried on by this course alone; None where another one does it.
+        self.groups: Ladder | None = None
+        self.schemes: dict[str, Ladder] = {}
+        self.trials: signatures.Trials | None = None
+        self.obstacle: Unknown | None = None
+        self.closed_without_a_word = False
+        self._given_up: list[Ladder] = []
+        self._suspect: Rider | None = None
+        self._count = 0
+        self._cut_off = False
+        self._hung_up_at: int | None = None
+        self.waiting = False
+        #: Whether hellos are made for schemes alone; else they only ride.
+        self.drives_schemes = True
+        #: The suites of the first hello, where not all are wanted at once.
+        self.first_offer: tuple[int, ...] | None = None
+        #: Once the version was met, ask only whether any of these is accepted.
+        self.forbidden: Forbidden | None = None
+
+    # --- what is known
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is known if the version is offered, or will not be."""
+        return bool(self.suites.found) or self.suites.exhausted or self.obstacle is not None
+
+    @property
+    def finished(self) -> bool:
+        """Nothing more is to be learnt of its suites, nor under way."""
+        return not self.waiting and (self.suites.exhausted or self.obstacle is not None)
+
+    @property
+    def hung_up(self) -> bool:
+        """The first hello was hung up on twice, and another version's was answered later."""
+        mark = self._hung_up_at
+        later = mark is not None and len(self.shared.record.sightings) > mark
+        return later and not self.suites.found
+
+    @property
+    def absent(self) -> bool:
+        return self.suites.exhausted and not self.suites.found
+
+    # --- what to ask
+
+    def next(self) -> Sent | None:
+        """The next hello; None while one is under way or nothing is left to ask. Making it changes
+        nothing yet."""
+        if self.waiting or self.obstacle is not None:
+            return None
+        return self._for_suites() or self._for_groups() or self._for_schemes() or self._for_rest()
+
+    def hand_out(self, sent: Sent) -> None:
+        """`sent`, which `next` made, is asked now."""
+        self.waiting = True
+        self._count += 1
+        if sent.rider is not None:
+            self.shared.riders.hand_out(sent.rider)
+
+    def _for_suites(self) -> Sent | None:
+        if self.suites.exhausted:
+            return None
+        offered = self.suites.offer()
+        if not self.suites.found and self.first_offer:
+            offered = self.first_offer
+        critical = None if self.suites.certain else self.suites
+        tier = Tier.SUITES
+        if not self.suites.found:
+            tier = Tier.REACH if self.version >= TLS1_3 - 1 else Tier.VERSIONS
+        return self._sent(tier, offered, critical)
+
+    def _for_groups(self) -> Sent | None:
+        ladder = self.groups
+        if ladder is None or not self._open(ladder):
+            return None
+        usable = self._usable(ladder, lambda one: suites.with_curve(one) or one.is_tls13)
+        return self._made_for(ladder, Tier.GROUPS, usable)
+
+    def _for_schemes(self) -> Sent | None:
+        if not self.drives_schemes:
+            return None
+        for key, ladder in self.schemes.items():
+            usable = self._usable(ladder, partial(_signed_by, key))
+            if self._open(ladder) and usable:
+                return self._made_for(ladder, Tier.REST, usable)
+        return None
+
+    def _made_for(self, ladder: Ladder, tier: int, usable: tuple[int, ...]) -> Sent | None:
+        if not usable:
+            return None
+        return self._sent(tier, usable, None if ladder.certain else ladder, purpose=ladder)
+
+    def _usable(self, ladder: Ladder, wanted: Callable[[CipherSuite], bool]) -> tuple[int, ...]:
+        """Of the suites found, those whose answer shows a value of the ladder. To refute, which is
+        what a focused one is for, any suite will do: each is offered."""
+        if not self.suites.found:
+            return ()
+        listed = suites.universe(self.version) if ladder.focused else self.suites.found
+        return tuple(code for code in listed if wanted(suites.suite(code)))
+
+    def _for_rest(self) -> Sent | None:
+        if not self.suites.found:
+            return None
+        trials_open = self.trials is not None and self.trials.next() is not None
+        riders_open = self.shared.riders.fitting(self.version, self.shared.highest)
+        if not (trials_open or riders_open or self._suspect):
+            return None
+        return self._sent(Tier.REST, tuple(self.suites.found), None)
+
+    def _open(self, ladder: Ladder) -> bool:
+        return not ladder.exhausted and ladder not in self._given_up
+
+    def _sent(
+        self,
+        tier: int,
+        offered: tuple[int, ...],
+        critical: Ladder | None,
+        purpose: Ladder | None = None,
+    ) -> Sent:
+        named, offered_groups = self._driven(self.groups, critical)
+        signed = [self._driven(ladder, critical) for ladder in self.schemes.values()]
+        schemes = tuple(code for _, codes in signed for code in codes)
+        rider, trial = (None, None) if critical is not None else self._passenger()
+        offer = self._offer(
+            offered,
+            offered_groups if self.groups is not None else groups.universe(self.version),
+            trial or schemes or signatures.universe(self.version),
+        )
+        return Sent(
+            key=f"{self.name} hello {self._count + 1}",
+            tier=tier,
+            offer=offer,
+            suites=None if self.suites.exhausted else Drive(self.suites, offered),
+            groups=named,
+            schemes=tuple(drive for drive, _ in signed if drive is not None),
+            critical=critical,
+            purpose=purpose,
+            rider=rider,
+            trial=trial,
+        )
+
+    @staticmethod
+    def _driven(
+        ladder: Ladder | None, critical: Ladder | None
+    ) -> tuple[Drive | None, tuple[int, ...]]:
+        """The ladder's part of the offer. One that can be refused is carried on only by a hello of
+        its own; elsewhere all of it is offered, and what is picked tells no order."""
+        if ladder is None:
+            return None, ()
+        if ladder is critical:
+            return Drive(ladder, ladder.offer()), ladder.offer()
+        everything = (*ladder.everything(), *ladder.skipped)
+        carried = not ladder.strict and not ladder.exhausted
+        return (Drive(ladder, everything) if carried else None), everything
+
+    def _passenger(self) -> tuple[Rider | None, tuple[int, ...] | None]:
+        if self._suspect is not None:
+            return None, None
+        if self.trials is not None:
+            self.trials.plan(self.shared.authentications)
+            trial = self.trials.next()
+            if trial is not None:
+                return None, trial
+        return self.shared.riders.claim(self.version, self.shared.highest), None
+
+    def _offer(
+        self, offered: tuple[int, ...], curves: tuple[int, ...], schemes: tuple[int, ...]
+    ) -> Offer:
+        """Everything that a server may tell for free is asked for each time; a ticket every other
+        time, since a server that gives one may leave out the session id."""
+        below = self.version < TLS1_3
+        sni = self.shared.sni
+        seed = f"{self.shared.salt} {self.name} {self._count}".encode()
+        return Offer(
+            versions=(self.version,),
+            cipher_suites=offered,
+            server_name=sni.encode("ascii") if sni else None,
+            groups=curves,
+            signature_schemes=schemes,
+            compressions=(1, 0) if below else (0,),
+            session_ticket=b"" if below and self._count % 2 == 0 else None,
+            ask_status=True,
+            ask_timestamps=True,
+            extra=(extensions.heartbeat(),) if self.version > SSL3 else (),
+            random=hashlib.sha256(seed).digest(),
+        )
+
+    # --- what is learnt
+
+    def learn(self, sent: Sent, outcome: Answer | Refusal | Unknown) -> int | None:
+        """Returns the lower version that the server agreed to instead, if it did."""
+        self.waiting = False
+        match outcome:
+            case Unknown():
+                self._stop(sent, outcome)
+            case Refusal():
+                self._refused(sent, outcome)
+            case Answer(version=version) if version == self.version:
+                self._agreed(sent, outcome)
+            case Answer(version=int(version)) if version < self.version:
+                return self._lower(sent, version)
+            case _:
+                self._stop(sent, Unknown(f"a hello of {self.name} was answered with a higher one"))
+        return None
+
+    def _stop(self, sent: Sent, reason: Unknown) -> None:
+        """Some servers refuse by hanging up. What was hung up on is put a second time; that it was
+        a refusal is believed where, later, something else is answered."""
+        if reason.cause is Cause.DISCONNECTED and sent.critical is not None and not self._cut_off:
+            self._cut_off = True
+            return
+        if reason.cause is Cause.DISCONNECTED and self._cut_off:
+            self._hung_up_at = len(self.shared.record.sightings)
+        if sent.rider is not None:
+            self.shared.riders.give_up(sent.rider, reason)
+        self.obstacle = reason
+
+    def _lower(self, sent: Sent, version: int) -> int | None:
+        if sent.critical is self.suites:
+            self._turned_down(self.suites)
+            return version
+        self._stop(sent, _CONTRADICTION)
+        return None
+
+    def _refused(self, sent: Sent, refusal: Refusal) -> None:
+        if sent.rider is not None:
+            self._suspect = sent.rider
+            self.shared.riders.suspect(sent.rider, refusal.alert)
+        elif sent.trial is not None and self.trials is not None:
+            self.trials.settle(sent.trial, accepted=False)
+        elif sent.critical is None:
+            self.obstacle = _CONTRADICTION
+        else:
+            self.closed_without_a_word |= refusal.alert is None
+            self._turned_down(sent.critical)
+
+    def _turned_down(self, ladder: Ladder) -> None:
+        if ladder is self.suites and not ladder.found and self.first_offer:
+            ladder.refute(self.first_offer)
+            self.first_offer = None
+        else:
+            ladder.turned_down()
+
+    def _agreed(self, sent: Sent, answer: Answer) -> None:
+        self.shared.record.add(
+            Sighting(self.version, riders.apply(sent.rider, sent.offer), sent.rider, answer)
+        )
+        self._settle_passengers(sent)
+        self._cut_off = False
+        first = not self.suites.found
+        if not self._learn_suite(sent, answer.cipher_suite):
+            self.obstacle = _CONTRADICTION
+            return
+        before = sent.purpose.progress if sent.purpose else None
+        self._learn_group(sent, answer.group)
+        self._learn_scheme(sent, answer)
+        if sent.purpose is not None and sent.purpose.progress == before:
+            # Made for this ladder, and it did not move: it would be made for ever.
+            self._given_up.append(sent.purpose)
+        if first:
+            self._met()
+
+    def _settle_passengers(self, sent: Sent) -> None:
+        if sent.trial is not None and self.trials is not None:
+            self.trials.settle(sent.trial, accepted=True)
+        if sent.rider is not None:
+            self.shared.riders.accept(sent.rider)
+        elif self._suspect is not None:
+            self.shared.riders.convict(self._suspect)
+            self._suspect = None
+
+    def _learn_suite(self, sent: Sent, code: int | None) -> bool:
+        if code is None:
+            return False
+        if sent.suites is not None:
+            return sent.suites.ladder.picked(code, sent.suites.offered)
+        if code not in sent.offer.cipher_suites:
+            return False
+        self.suites.seen(code)
+        return True
+
+    def _learn_group(self, sent: Sent, group: int | None) -> None:
+        if group is None:
+            return
+        if sent.groups is not None:
+            sent.groups.ladder.picked(group, sent.groups.offered)
+        elif self.groups is not None and self.groups.focused:
+            self.groups.seen(group)
+
+    def _learn_scheme(self, sent: Sent, answer: Answer) -> None:
+        scheme = answer.key_exchange.signature_scheme if answer.key_exchange else None
+        for drive in sent.schemes:
+            if scheme is not None and scheme in drive.offered:
+                drive.ladder.picked(scheme, drive.offered)
+
+    def _met(self) -> None:
+        """The version is there: from now on the suites most likely refused go first."""
+        self.shared.highest = max(self.shared.highest, self.version)
+        self.note(self.suites.found)
+        self.suites.rearrange(suites.unlikely_first(self.version, self.shared.authentications))
+        if self.forbidden is not None:
+            self._focus(self.forbidden)
+
+    def _focus(self, forbidden: Forbidden) -> None:
+        self.suites.focus(forbidden.suites)
+        if self.groups is not None:
+            self.groups.focus(forbidden.groups)
+        for ladder in self.schemes.values():
+            ladder.focus(forbidden.schemes)
+
+    def note(self, codes: Iterable[int]) -> None:
+        self.shared.authentications |= {suites.suite(code).authentication for code in codes} & {
+            "RSA",
+            "ECDSA",
+        }
+
+    def adopt(self, suite: int) -> None:
+        """A hello of a higher version was answered with this one and `suite`."""
+        if not self.suites.found and suite in self.suites.rest:
+            self.suites.picked(suite, tuple(self.suites.rest))
+            self._met()

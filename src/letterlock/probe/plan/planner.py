@@ -1,0 +1,409 @@
+"""What to ask of one endpoint next, and what all the answers come to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from letterlock.model.cipher_suites import kind_name, suite_name
+from letterlock.model.named_groups import group_name
+from letterlock.model.service import Endpoint
+from letterlock.model.signature_schemes import scheme_name
+from letterlock.model.tls_facts import (
+    NOT_ASKED,
+    Depth,
+    DialogueFacts,
+    GroupFacts,
+    ProtocolFacts,
+    Ternary,
+    TlsFacts,
+)
+from letterlock.model.unknown import Cause, Unknown
+from letterlock.probe.ask import (
+    Ask,
+    HandshakeResult,
+    Hello,
+    Outcome,
+    Procedure,
+    ProcedureName,
+    Replied,
+    Tried,
+)
+from letterlock.probe.plan import faults, groups, signatures, suites
+from letterlock.probe.plan.behaviour import behaviour
+from letterlock.probe.plan.certificates import Certificates, Reader
+from letterlock.probe.plan.course import ANY_KEY, Course, Sent, Shared, Tier
+from letterlock.probe.plan.ladder import Ladder
+from letterlock.probe.plan.record import Refusal, read
+from letterlock.probe.plan.riders import Rider, Riders
+from letterlock.probe.plan.scripts import Scripts
+from letterlock.probe.plan.verdict import Demands
+from letterlock.wire.tls.answer import Answer
+from letterlock.wire.tls.code_points import SSL2, SSL3, TLS1_0, TLS1_1, TLS1_2, TLS1_3, version_name
+from letterlock.wire.tls.sslv2 import Sslv2ClientHello
+
+#: Versions below TLS 1.3, best first: the order in which they are met.
+_BELOW = (TLS1_2, TLS1_1, TLS1_0, SSL3)
+_SSLV2 = "SSLv2 hello"
+_BUDGET = Unknown("connection budget", Cause.BUDGET)
+_UNANSWERED = Unknown("every hello's connection was closed without a word", Cause.DISCONNECTED)
+
+
+class Planner:
+    """The questions about one endpoint. Pure: no I/O, no clock.
+
+    `sni` is the name to send, None for an address. `demands` is the profile that the depth
+    `verdict` refutes or not; without it, it asks like `standard`. With `max_connections` the asks
+    come strictly by weight of matter, and what is not paid for becomes Unknown."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        sni: str | None,
+        depth: Depth,
+        *,
+        reader: Reader,
+        demands: Demands | None = None,
+        max_connections: int | None = None,
+    ) -> None:
+        self.endpoint = endpoint
+        self.depth = depth
+        self._reader = reader
+        self._demands = demands if depth is Depth.VERDICT else None
+        self._left = max_connections
+        self._broke = False
+        self._shared = Shared(sni, depth, salt=f"{endpoint} {sni}")
+        self._shared.riders = Riders(list(Rider) if self._demands is None else [])
+        if sni is None and Rider.NO_NAME in self._shared.riders.open:
+            self._shared.riders.open.remove(Rider.NO_NAME)
+        self._courses = {version: self._course(version) for version in (TLS1_3, *_BELOW)}
+        self._open_courses = [TLS1_2, TLS1_3]
+        self._scripts = Scripts(endpoint, self._shared, self._courses)
+        self._certificates = Certificates()
+        self._sslv2: Ternary | None = None
+        self._sslv2_kinds: tuple[int, ...] = ()
+        self._sslv2_asked = False
+        self._sent: dict[str, Sent] = {}
+        self._tiers: dict[str, int] = {}
+
+    # --- asking
+
+    def ready(self) -> tuple[Ask, ...]:
+        """What may be asked now and was not handed out yet, what matters most first."""
+        wishes = sorted(self._wishes(), key=lambda wish: wish[0])
+        if self._left is not None:
+            wishes = self._affordable(wishes)
+        for tier, ask, sent in wishes:
+            self._tiers[ask.key] = tier
+            self._hand_out(ask, sent)
+        return tuple(ask for _, ask, _ in wishes)
+
+    @property
+    def done(self) -> bool:
+        """Nothing is under way and nothing is left to ask (or to pay for)."""
+        return not self._tiers and (self._broke or not list(self._wishes()))
+
+    def learn(self, ask: Ask, outcome: Outcome) -> None:
+        """What came of an ask. Each is learnt once."""
+        self._tiers.pop(ask.key, None)
+        if isinstance(ask.what, Procedure):
+            self._learn_script(ask, outcome)
+        elif ask.key == _SSLV2:
+            self._learn_sslv2(outcome)
+        else:
+            self._learn_hello(self._sent.pop(ask.key), outcome)
+
+    def _wishes(self) -> Iterator[tuple[int, Ask, Sent | None]]:
+        self._shared.riders.new_round()
+        for version in self._open_courses:
+            sent = self._courses[version].next()
+            if sent is not None:
+                yield sent.tier, Ask(sent.key, Hello(sent.client_hello())), sent
+        if self._wants_sslv2:
+            hello = Sslv2ClientHello(suites.kinds(), challenge=b"letterlock hello").to_records()
+            tier = Tier.VERSIONS if self._demands is None else Tier.REST
+            yield tier, Ask(_SSLV2, Hello(hello, sslv2=True)), None
+        for tier, _, ask in self._scripts.next():
+            yield tier, ask, None
+
+    @property
+    def _wants_sslv2(self) -> bool:
+        return not self._sslv2_asked and self._courses[TLS1_2].settled
+
+    def _hand_out(self, ask: Ask, sent: Sent | None) -> None:
+        if sent is not None:
+            self._sent[ask.key] = sent
+            self._course_of(sent).hand_out(sent)
+        elif ask.key == _SSLV2:
+            self._sslv2_asked = True
+        else:
+            self._scripts.handed_out(ask.key)
+
+    def _affordable(
+        self, wishes: list[tuple[int, Ask, Sent | None]]
+    ) -> list[tuple[int, Ask, Sent | None]]:
+        """None that matters less than one under way, whose answer may bring more that matters."""
+        barrier = min(self._tiers.values(), default=Tier.REST)
+        if wishes and not self._tiers:
+            barrier = wishes[0][0]
+        taken = []
+        for wish in wishes:
+            if wish[0] > barrier:
+                break
+            if self._left is not None and wish[1].weight <= self._left:
+                self._left -= wish[1].weight
+                taken.append(wish)
+        self._broke = bool(wishes) and not taken and not self._tiers
+        return taken
+
+    # --- the courses
+
+    def _course(self, version: int) -> Course:
+        strike = suites.classmates(version) if self.depth is not Depth.FULL else None
+        course = Course(version, self._shared, Ladder(suites.universe(version), strike))
+        if version >= TLS1_2:
+            self._lead(course)
+        if self._demands is not None:
+            self._refute(course, self._demands)
+        return course
+
+    def _lead(self, course: Course) -> None:
+        """Give it the ladders that one course carries on for all."""
+        course.groups = Ladder(groups.universe(course.version))
+        if course.version == TLS1_3:
+            if self.depth is Depth.FULL:
+                course.trials = signatures.Trials()
+            return
+        if course.version < TLS1_2:
+            return
+        if self._demands is not None:
+            course.schemes = {ANY_KEY: Ladder(signatures.universe(TLS1_2))}
+        else:
+            keys = ("RSA", "ECDSA")
+            course.schemes = {key: Ladder(signatures.universe(TLS1_2, key)) for key in keys}
+            course.drives_schemes = self.depth is Depth.FULL
+
+    def _refute(self, course: Course, demands: Demands) -> None:
+        forbidden = demands.forbidden(course.version)
+        course.forbidden = forbidden
+        if demands.allows(course.version):
+            course.first_offer = demands.allowed_suites(course.version) or None
+            codes = tuple(forbidden.suites)
+            universe = suites.universe(course.version)
+            course.suites = Ladder(universe, lambda code: codes if code in forbidden.suites else ())
+        else:
+            universe = suites.universe(course.version)
+            course.suites = Ladder(universe, lambda _: universe)
+
+    def _course_of(self, sent: Sent) -> Course:
+        return self._courses[max(sent.offer.versions)]
+
+    def _learn_hello(self, sent: Sent, outcome: Outcome) -> None:
+        course = self._course_of(sent)
+        heard = read(outcome) if isinstance(outcome, Answer) else outcome
+        if not isinstance(heard, (Answer, Refusal, Unknown)):
+            raise TypeError(f"{type(heard).__name__} as the answer to a hello")
+        lower = course.learn(sent, heard)
+        if course.version <= TLS1_2:
+            self._descend(course, lower, heard)
+
+    def _descend(self, course: Course, lower: int | None, heard: object) -> None:
+        """The next version down is asked for once this one is settled; a refusal of a first hello,
+        which claims all versions below, refutes them all, and a lower version agreed to refutes
+        those between."""
+        if not course.settled:
+            return
+        below = [self._courses[version] for version in _BELOW if version < course.version]
+        if lower is not None:
+            for each in below:
+                if each.version > lower and not each.suites.found:
+                    each.suites.refute(tuple(each.suites.rest))
+            self._adopt(lower, heard)
+            below = [each for each in below if each.version <= lower]
+        elif course.absent:
+            for each in below:
+                each.suites.refute(tuple(each.suites.rest))
+                each.closed_without_a_word = course.closed_without_a_word
+            return
+        if below and below[0].version not in self._open_courses:
+            self._open_courses.append(below[0].version)
+
+    def _adopt(self, version: int, heard: object) -> None:
+        course = self._courses.get(version)
+        if course is None or not isinstance(heard, Answer) or heard.cipher_suite is None:
+            return
+        course.adopt(heard.cipher_suite)
+        if all(not self._courses[above].suites.found for above in _BELOW if above > version):
+            self._lead_below(course)
+
+    def _lead_below(self, course: Course) -> None:
+        """The best version below TLS 1.3 is one without signature schemes."""
+        if course.groups is None and course.version > SSL3:
+            course.groups = Ladder(groups.universe(course.version))
+
+    # --- the rest
+
+    def _learn_sslv2(self, outcome: Outcome) -> None:
+        if isinstance(outcome, Answer):
+            heard = read(outcome)
+            self._sslv2_kinds = outcome.cipher_kinds
+            self._sslv2 = heard if isinstance(heard, Unknown) else bool(outcome.cipher_kinds)
+            if isinstance(heard, Answer) and heard.version != SSL2:
+                self._sslv2 = False
+        elif isinstance(outcome, Unknown):
+            self._sslv2 = outcome
+            if outcome.cause is Cause.DISCONNECTED and self._shared.record.sightings:
+                # What does not know SSLv2 takes its hello for garbage, and hangs up.
+                self._sslv2 = False
+
+    def _learn_script(self, ask: Ask, outcome: Outcome) -> None:
+        self._scripts.learn(ask.key, outcome)
+        if isinstance(ask.what, Procedure) and isinstance(outcome, HandshakeResult):
+            self._certificates.handshakes.append((ask.what.options.sni, outcome))
+
+    # --- the facts
+
+    def facts(self, *, connections: int = 0, refused: int = 0) -> TlsFacts:
+        """All that is known, at any time."""
+        missing = _BUDGET if self._broke else NOT_ASKED
+        record = self._shared.record
+        primes = groups.diffie_hellman(record.dh_params())
+        how = behaviour(record, self._shared.riders, self._scripts, missing)
+        sslv2 = missing if self._sslv2 is None else self._sslv2
+        return TlsFacts(
+            depth=self.depth,
+            protocols=(
+                self._sslv2_facts(sslv2),
+                *(self._protocol(course, missing) for course in self._ascending()),
+            ),
+            groups=tuple(self._groups(missing)),
+            diffie_hellman=primes,
+            signature_schemes=tuple(self._schemes(accepted=True)),
+            refused_schemes=tuple(self._schemes(accepted=False)),
+            chains=self._certificates.facts(record, self._reader),
+            behaviour=how,
+            known_faults=(
+                *faults.tried(self._scripts, missing),
+                *faults.deduced(self._courses, sslv2, how, primes, missing),
+            ),
+            dialogue=self._dialogue(missing),
+            connections=connections,
+            refused=refused,
+            left_out=self._left_out(),
+        )
+
+    def _ascending(self) -> list[Course]:
+        return sorted(self._courses.values(), key=lambda course: course.version)
+
+    def _sslv2_facts(self, offered: Ternary) -> ProtocolFacts:
+        kinds = tuple(map(kind_name, self._sslv2_kinds))
+        return ProtocolFacts(
+            version_name(SSL2), offered, kinds, complete=not isinstance(offered, Unknown)
+        )
+
+    def _protocol(self, course: Course, missing: Unknown) -> ProtocolFacts:
+        ladder = course.suites
+        order = ladder.decided_by
+        return ProtocolFacts(
+            name=course.name,
+            offered=self._offered(course, missing),
+            cipher_suites=tuple(map(suite_name, ladder.found)),
+            complete=ladder.exhausted and not ladder.skipped and self._met_anything,
+            order=missing if order is NOT_ASKED else order,
+            refused=tuple(map(suite_name, ladder.refused)) if self._met_anything else (),
+        )
+
+    @property
+    def _met_anything(self) -> bool:
+        return bool(self._shared.record.sightings)
+
+    def _offered(self, course: Course, missing: Unknown) -> Ternary:
+        if course.suites.found:
+            return True
+        if course.obstacle is not None:
+            return False if course.hung_up else course.obstacle
+        if not course.suites.exhausted:
+            return missing
+        if course.closed_without_a_word and not self._met_anything:
+            return _UNANSWERED
+        return False
+
+    def _groups(self, missing: Unknown) -> Iterator[GroupFacts]:
+        for below_tls13 in (True, False):
+            ladders = [
+                course.groups
+                for course in self._courses.values()
+                if (course.version < TLS1_3) is below_tls13 and course.groups is not None
+            ]
+            ladder = next((each for each in ladders if each.found or each.refused), None)
+            used = self._used_groups(below_tls13)
+            if ladder is None and not used:
+                continue
+            yield self._group_facts(ladder, used, missing)
+
+    def _used_groups(self, below_tls13: bool) -> dict[int, list[str]]:
+        """Each group seen, with the versions it was seen in."""
+        used: dict[int, list[str]] = {}
+        for each in self._shared.record.sightings:
+            group = each.answer.group
+            if group is not None and (each.version < TLS1_3) is below_tls13:
+                names = used.setdefault(group, [])
+                if version_name(each.version) not in names:
+                    names.append(version_name(each.version))
+        return used
+
+    @staticmethod
+    def _group_facts(
+        ladder: Ladder | None, used: dict[int, list[str]], missing: Unknown
+    ) -> GroupFacts:
+        found = list(ladder.found) if ladder else []
+        found += [group for group in used if group not in found]
+        order = ladder.decided_by if ladder else missing
+        return GroupFacts(
+            groups=tuple(map(group_name, found)),
+            used_in=tuple(sorted({name for names in used.values() for name in names})),
+            complete=ladder is not None and ladder.exhausted and not ladder.skipped,
+            order=missing if order is NOT_ASKED else order,
+            refused=tuple(map(group_name, ladder.refused)) if ladder else (),
+        )
+
+    def _schemes(self, *, accepted: bool) -> Iterator[tuple[str, tuple[str, ...]]]:
+        course = self._courses[TLS1_2]
+        codes = [
+            code
+            for ladder in course.schemes.values()
+            for code in (ladder.found if accepted else ladder.refused)
+        ]
+        if codes:
+            yield course.name, tuple(map(scheme_name, codes))
+        trials = self._courses[TLS1_3].trials
+        if trials is not None and trials.trustworthy:
+            codes = trials.accepted if accepted else trials.refused
+            if codes:
+                yield version_name(TLS1_3), tuple(map(scheme_name, codes))
+
+    def _dialogue(self, missing: Unknown) -> DialogueFacts:
+        def tried(name: ProcedureName) -> Ternary:
+            outcome = self._scripts.outcome(name)
+            if isinstance(outcome, Tried):
+                return outcome.present
+            return outcome if isinstance(outcome, Unknown) else missing
+
+        second = self._scripts.outcome(ProcedureName.SECOND_STARTTLS)
+        facts = DialogueFacts(
+            injection=tried(ProcedureName.STARTTLS_INJECTION),
+            login_before_tls=tried(ProcedureName.LOGIN_BEFORE_TLS),
+        )
+        if isinstance(second, Replied):
+            return replace(facts, second_starttls=second.reply)
+        return replace(facts, second_starttls=second if isinstance(second, Unknown) else missing)
+
+    def _left_out(self) -> tuple[str, ...]:
+        said = [
+            f"{course.name}: {course.obstacle.reason}"
+            for course in self._ascending()
+            if course.obstacle is not None
+        ]
+        if self._broke:
+            said.append("the rest: connection budget")
+        return tuple(said)
