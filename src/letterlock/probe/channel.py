@@ -106,10 +106,6 @@ class Channel:
         finally:
             self._socket.close()
 
-    def abort(self) -> None:
-        """Drop the connection at once."""
-        self._socket.close()
-
     async def _read(self) -> bytes:
         data = await self._loop.sock_recv(self._socket, _CHUNK)
         if not data:

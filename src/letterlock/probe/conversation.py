@@ -90,17 +90,16 @@ class Conversation:
         return await self._await(awaited, self._limits.reply)
 
     async def leave(self) -> None:
-        """QUIT or LOGOUT where it is our turn, the server's answer awaited, then close; drop the
-        connection where it is not. Never raises for what the server does."""
-        if not self.dialogue.our_turn:
-            self.channel.abort()
-            return
+        """QUIT or LOGOUT where it is our turn, the server's answer awaited, and close_notify in any
+        case: a session that ends without is none to resume (RFC 2246 section 7.2.1). Never raises
+        for what the server does."""
         try:
-            await self._say_farewell()
+            if self.dialogue.our_turn:
+                await self._say_farewell()
         except Obstacle:
-            self.channel.abort()
-            return
-        await self.channel.close()
+            pass
+        finally:
+            await self.channel.close()
 
     async def _say_farewell(self) -> None:
         command = self.dialogue.send_farewell()

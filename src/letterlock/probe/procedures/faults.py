@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from letterlock.model.tls_names import alert_name
 from letterlock.model.unknown import Cause
 from letterlock.probe.ask import TlsOptions, Tried
 from letterlock.probe.obstacle import Obstacle
 from letterlock.probe.procedures.ground import Ground
 from letterlock.probe.procedures.raw import RawTls, goodbye, offer
-from letterlock.wire.tls.answer import Answer, Outcome
 from letterlock.wire.tls.code_points import TLS1_2
 from letterlock.wire.tls.extensions import heartbeat
 from letterlock.wire.tls.fault_messages import (
@@ -22,8 +20,6 @@ from letterlock.wire.tls.fault_messages import (
     sham_finished,
 )
 
-#: A reaction is an answer to bytes that the server has: it takes a round trip.
-_PATIENCE = 5.0
 #: Payload claimed by the heartbeat: the fewest bytes that padding alone cannot explain.
 _CLAIMED = 64
 #: bad_record_mac, decryption_failed (RFC 5246 section 7.2.2): the record was decrypted.
@@ -36,14 +32,12 @@ async def heartbleed(ground: Ground, options: TlsOptions) -> Tried:
     async with ground.connect() as conversation:
         tls = RawTls(ground, conversation)
         answer = await tls.ask(replace(offer(options), extra=(heartbeat(),)))
-        if answer.outcome is Outcome.ALERT:
+        if isinstance(answer, str):
             return _out_of_reach(answer)
         if answer.extensions.heartbeat_mode is None:
             return Tried(present=False, evidence="the heartbeat extension is not answered")
         version = answer.version or TLS1_2
-        reaction = await tls.provoke(
-            heartbeat_request(version, _CLAIMED) + goodbye(version), _PATIENCE
-        )
+        reaction = await tls.provoke(heartbeat_request(version, _CLAIMED) + goodbye(version))
     if reaction.heartbeat_bytes:
         return Tried(
             present=True,
@@ -58,12 +52,10 @@ async def ccs_injection(ground: Ground, options: TlsOptions) -> Tried:
     async with ground.connect() as conversation:
         tls = RawTls(ground, conversation)
         answer = await tls.ask(offer(options))
-        if answer.outcome is Outcome.ALERT:
+        if isinstance(answer, str):
             return _out_of_reach(answer)
         version = answer.version or TLS1_2
-        reaction = await tls.provoke(
-            change_cipher_spec(version) + sham_finished(version, 48), _PATIENCE
-        )
+        reaction = await tls.provoke(change_cipher_spec(version) + sham_finished(version, 48))
     if reaction.silent:
         raise Obstacle("an early ChangeCipherSpec was met with silence", Cause.TIMEOUT)
     said = [alert.description for alert in reaction.alerts]
@@ -73,6 +65,5 @@ async def ccs_injection(ground: Ground, options: TlsOptions) -> Tried:
     )
 
 
-def _out_of_reach(answer: Answer) -> Tried:
-    alert = f"the alert {alert_name(answer.alert.description)}" if answer.alert else "no alert"
-    return Tried(present=False, evidence=f"no handshake below TLS 1.3 to try it in: {alert}")
+def _out_of_reach(refusal: str) -> Tried:
+    return Tried(present=False, evidence=f"no handshake below TLS 1.3 to try it in: {refusal}")

@@ -63,9 +63,7 @@ async def resume(ground: Ground, options: TlsOptions) -> Resumed:
     if not second.tickets:
         return Resumed(session_id=by_id, ticket=False)
     third = await _visit(ground, options, resume=second.serialised())
-    return Resumed(
-        session_id=by_id, ticket=third.resumed, lifetime_hint=second.tickets[-1].lifetime
-    )
+    return Resumed(session_id=by_id, ticket=third.resumed, lifetime_hint=_lifetime(second))
 
 
 async def _resume_tls13(ground: Ground, options: TlsOptions) -> Resumed:
@@ -73,7 +71,13 @@ async def _resume_tls13(ground: Ground, options: TlsOptions) -> Resumed:
     if not first.tickets:
         return Resumed(ticket_tls13=False)
     second = await _visit(ground, options, resume=first.serialised())
-    return Resumed(ticket_tls13=second.resumed, lifetime_hint=first.tickets[-1].lifetime)
+    return Resumed(ticket_tls13=second.resumed, lifetime_hint=_lifetime(first))
+
+
+def _lifetime(session: ChosenSession) -> int | None:
+    """In seconds; None for 0, which leaves it open, as OpenSSL does in a session resumed (RFC 5077
+    section 3.3)."""
+    return session.tickets[-1].lifetime or None
 
 
 async def _visit(

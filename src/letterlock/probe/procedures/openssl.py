@@ -212,7 +212,9 @@ def _offer_suites(
 ) -> tuple[int, int]:
     """Offer the suites that OpenSSL has; gives the versions narrowed to those that have one."""
     newer = [name for name in suites if "_WITH_" not in name]
-    older = [_OPENSSL_NAMES[name] for name in suites if name in _OPENSSL_NAMES]
+    older = [
+        _OPENSSL_NAMES[name] for name in suites if name not in newer and name in _OPENSSL_NAMES
+    ]
     try:
         context.set_tls13_ciphersuites(":".join(newer).encode("ascii"))
         context.set_cipher_list(":".join([*(older or [_ALL_SUITES]), "@SECLEVEL=0"]).encode())

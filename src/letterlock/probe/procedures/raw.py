@@ -37,6 +37,9 @@ _SCHEMES = (
     0x0403, 0x0503, 0x0603, 0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601, 0x0203, 0x0201,
 )  # fmt: skip
 
+#: Seconds for a reaction, which takes the server one round trip and no thought.
+_PATIENCE = 4.0
+
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
@@ -86,9 +89,9 @@ class RawTls:
         self._channel = conversation.channel
         self._rest = b""
 
-    async def ask(self, offered: Offer) -> Answer:
-        """Send the hello and read the flight that answers it: a handshake begun, or an alert.
-        Raises Obstacle for anything else."""
+    async def ask(self, offered: Offer) -> Answer | str:
+        """Send the hello and read the flight that answers it; how it was refused, in words, where
+        it was: by an alert, or without one, as Dovecot does. Raises Obstacle for anything else."""
         reader = ServerAnswer()
         try:
             async with asyncio.timeout(self._limits.handshake):
@@ -104,13 +107,14 @@ class RawTls:
         self._rest = reader.leftover()
         return _usable(reader.end())
 
-    async def provoke(self, data: bytes, seconds: float) -> Reaction:
-        """Send `data`; what comes of it up to a fatal alert, the connection's end or `seconds`."""
+    async def provoke(self, data: bytes) -> Reaction:
+        """Send `data`; what comes of it up to a fatal alert, the connection's end or the end of
+        our patience."""
         records = RecordReader()
         records.feed(self._rest)
         notes = _Notes()
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(min(_PATIENCE, self._limits.reply)):
                 await self._channel.send(data)
                 while not notes.take(records):
                     records.feed(await self._channel.receive())
@@ -121,11 +125,15 @@ class RawTls:
         return notes.reaction()
 
 
-def _usable(answer: Answer) -> Answer:
+def _usable(answer: Answer) -> Answer | str:
     match answer.outcome:
-        case Outcome.FLIGHT | Outcome.RESUMED | Outcome.ALERT:
+        case Outcome.FLIGHT | Outcome.RESUMED:
             return answer
-        case Outcome.CLOSED | Outcome.TRUNCATED:
+        case Outcome.ALERT if answer.alert:
+            return f"the alert {alert_name(answer.alert.description)}"
+        case Outcome.CLOSED:
+            return "the connection closed"
+        case Outcome.TRUNCATED:
             raise Obstacle("the server closed the connection in the handshake", Cause.DISCONNECTED)
     raise Obstacle(f"the ClientHello was answered by {answer.outcome}", Cause.TLS_ERROR)
 

@@ -34,7 +34,7 @@ async def _present(ground: Ground, options: TlsOptions, ticket: bytes) -> Tried:
     async with ground.connect() as conversation:
         hello = replace(offer(options), session_id=_SESSION_ID, session_ticket=ticket)
         answer = await RawTls(ground, conversation).ask(hello)
-    echoed = answer.hello.session_id if answer.hello else b""
+    echoed = b"" if isinstance(answer, str) or answer.hello is None else answer.hello.session_id
     if echoed.startswith(_SESSION_ID) and len(echoed) > len(_SESSION_ID):
         return Tried(
             present=True, evidence=f"a session id of 1 byte was echoed as {len(echoed)} bytes"

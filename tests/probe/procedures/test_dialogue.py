@@ -1,0 +1,143 @@
+"""Injected commands, STARTTLS inside TLS, logins in the clear."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from letterlock.model.service import IMAP, POP3, SMTP, SUBMISSION, Endpoint, Service
+from letterlock.model.unknown import Cause, Unknown
+from letterlock.probe.ask import (
+    HandshakeResult,
+    ProcedureName,
+    ProcedureResult,
+    Renegotiated,
+    Replied,
+    Resumed,
+    Tried,
+)
+from letterlock.probe.limits import Limits
+from tests.conftest import MakeMachine
+from tests.machine import Machine, follow_guide
+from tests.probe.hostile import answers, resets_after, serving, silent
+from tests.probe.procedures.direct import offering, put
+from tests.weak_servers import Habits, mail
+
+SERVICES = [SMTP, IMAP, POP3]
+
+
+def tried(name: ProcedureName, service: Service, habits: Habits) -> Tried:
+    with mail(service, habits) as endpoint:
+        outcome, connections = put(name, endpoint)
+    assert isinstance(outcome, Tried), outcome
+    assert connections == 1
+    return outcome
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_injected_commands_that_are_carried_out(service: Service) -> None:
+    injection = ProcedureName.STARTTLS_INJECTION
+    assert tried(injection, service, Habits(keeps_injected=True)).present
+    assert not tried(injection, service, Habits()).present
+    assert not tried(injection, service, Habits(drops_injected=True)).present
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_server_that_takes_the_command_for_tls_is_sound(service: Service) -> None:
+    """Its TLS library reads NOOP where a ClientHello should be, and hangs up or says so."""
+    greeting = {
+        SMTP: (b"220 hi\r\n", b"250 STARTTLS\r\n", b"220 go\r\n"),
+        IMAP: (b"* OK [CAPABILITY IMAP4rev1 STARTTLS] hi\r\n", b"A1 OK go\r\n"),
+        POP3: (b"+OK hi\r\n", b"+OK\r\nSTLS\r\n.\r\n", b"+OK go\r\n"),
+    }[service]
+    alert = bytes.fromhex("15030100020246")
+    for script in (resets_after(*greeting), answers(*greeting, alert)):
+        with serving(script) as port:
+            outcome, _ = put(ProcedureName.STARTTLS_INJECTION, Endpoint("127.0.0.1", port, service))
+        assert isinstance(outcome, Tried), outcome
+        assert not outcome.present
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_second_starttls(service: Service) -> None:
+    with mail(service) as endpoint:
+        outcome, _ = put(ProcedureName.SECOND_STARTTLS, endpoint)
+    assert isinstance(outcome, Replied)
+    assert "TLS already active" in outcome.reply
+    with mail(service, Habits(again=True)) as endpoint:
+        assert put(ProcedureName.SECOND_STARTTLS, endpoint)[0] == Replied("accepted")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_login_that_is_not_offered(service: Service) -> None:
+    """The little server fails its test where anything but `*` follows."""
+    login = ProcedureName.LOGIN_BEFORE_TLS
+    taken = tried(login, service, Habits(takes_login=True))
+    assert taken.present
+    assert taken.evidence.startswith(("AUTH PLAIN", "AUTHENTICATE PLAIN"))
+    refused = tried(login, service, Habits())
+    assert not refused.present
+    assert "not in the clear" in refused.evidence
+    offered = tried(login, service, Habits(offers_login=True))
+    assert not offered.present
+    assert "AUTH PLAIN" in offered.evidence
+
+
+@pytest.mark.parametrize("name", list(ProcedureName))
+def test_a_server_that_is_silent_costs_its_time_and_no_more(name: ProcedureName) -> None:
+    with serving(silent) as port:
+        outcome, _ = put(name, Endpoint("127.0.0.1", port, SMTP), limits=Limits.within(0.1))
+    assert isinstance(outcome, Unknown)
+    assert outcome.cause is Cause.TIMEOUT
+
+
+@pytest.mark.parametrize("name", list(ProcedureName))
+def test_a_server_that_resets_at_the_clienthello(name: ProcedureName) -> None:
+    turns = (b"220 hi\r\n", b"250 STARTTLS\r\n", b"220 go\r\n")
+    with serving(resets_after(*turns)) as port:
+        outcome, _ = put(name, Endpoint("127.0.0.1", port, SMTP))
+    if isinstance(outcome, Unknown):
+        assert outcome.cause is Cause.DISCONNECTED
+    else:
+        assert name in (ProcedureName.STARTTLS_INJECTION, ProcedureName.LOGIN_BEFORE_TLS)
+        assert isinstance(outcome, Tried)
+        assert not outcome.present
+
+
+# --- the real ones
+
+
+@pytest.fixture
+def guided(make_machine: MakeMachine) -> Iterator[Machine]:
+    machine = make_machine()
+    follow_guide(machine)
+    machine.start()
+    yield machine
+    machine.stop()
+
+
+@pytest.mark.machine
+@pytest.mark.parametrize("service", [SMTP, SUBMISSION, IMAP, POP3], ids=lambda each: each.name)
+def test_real_servers_have_none_of_it(guided: Machine, service: Service) -> None:
+    endpoint = Endpoint("127.0.0.1", service.port, service)
+
+    def ask_everything() -> dict[ProcedureName, ProcedureResult | Unknown]:
+        return {name: put(name, endpoint, offering(maximum="TLSv1.2"))[0] for name in ProcedureName}
+
+    told = guided.call(ask_everything)
+    for name, outcome in told.items():
+        match outcome:
+            case Tried():
+                assert not outcome.present, (name, outcome)
+            case HandshakeResult():
+                assert outcome.version == "TLSv1.2"
+                assert outcome.extended_master_secret
+            case Renegotiated():
+                assert not outcome.accepted
+            case Resumed():
+                assert outcome.ticket is not None
+            case Replied():
+                assert "TLS" in outcome.reply
+            case Unknown():
+                assert name is ProcedureName.EARLY_DATA, (name, outcome)
