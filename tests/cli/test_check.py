@@ -130,7 +130,7 @@ def test_one_family(machine: Machine, option: str, address: str) -> None:
         (["127.0.0.1", "--timeout", "nan"], "not between 0 and 600"),
         (["127.0.0.1", "--ca-file", "/does/not/exist"], "/does/not/exist"),
         (["127.0.0.1", "--fail-on", "bad"], "is not one of 'info', 'low'"),
-        (["--port", "25"], "Missing argument"),
+        (["--port", "25"], "there is no target"),
     ],
 )
 def test_usage_errors(arguments: list[str], text: str) -> None:

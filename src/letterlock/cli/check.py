@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from letterlock.cli.check_output import (
+    CsvFile,
+    HtmlFile,
+    JsonFile,
+    JunitFile,
+    MarkdownFile,
+    Nagios,
+    Outputs,
+    PrometheusFile,
+    SarifFile,
+    Verbose,
+)
+from letterlock.cli.check_targets import targets as all_targets
 from letterlock.cli.exit_code import ExitCode
-from letterlock.cli.live_system import JsonFile
 from letterlock.cli.verb import verb
-from letterlock.model.errors import InputError, Location, UndeterminedError
+from letterlock.model.errors import InputError, UndeterminedError
 from letterlock.model.finding import Severity
 from letterlock.model.service import SERVICES, Service
 
 if TYPE_CHECKING:
     from letterlock.check import Checked, Request
     from letterlock.probe.resolve import Target
+    from letterlock.report.result import Result
 
 _LONGEST_SECONDS = 600
 _EPILOG = """Examples:
@@ -29,6 +41,7 @@ _EPILOG = """Examples:
   letterlock check 192.0.2.25 --name mail.example.com
   letterlock check mail.example.com --port 25 --port 465 --json -
   letterlock check mail.example.com --ca-file test-ca.pem --fail-on low
+  letterlock check --targets servers.txt --html report.html --csv report.csv
 
 Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage or input error, 3 something could
 not be determined (or nothing answers at all).
@@ -40,14 +53,22 @@ app = verb()
 @app.command(epilog=_EPILOG, no_args_is_help=True)
 def check(
     targets: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="TARGET",
             help="A host name, an IPv4 or IPv6 address, or either with a port: HOST:PORT, "
             "[IPv6]:PORT.",
             show_default=False,
         ),
-    ],
+    ] = None,
+    targets_file: Annotated[
+        str | None,
+        typer.Option(
+            "--targets",
+            metavar="FILE",
+            help="Read targets from FILE too, one a line, # for comments; - for stdin.",
+        ),
+    ] = None,
     name: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Send and verify this name instead of the target's own."),
@@ -70,8 +91,16 @@ def check(
     ] = None,
     ipv4: Annotated[bool, typer.Option("--ipv4", "-4", help="IPv4 addresses only.")] = False,
     ipv6: Annotated[bool, typer.Option("--ipv6", "-6", help="IPv6 addresses only.")] = False,
+    verbose: Verbose = False,
     json_file: JsonFile = None,
     pem: Annotated[bool, typer.Option("--pem", help="Certificates in the JSON, in full.")] = False,
+    html: HtmlFile = None,
+    markdown: MarkdownFile = None,
+    csv: CsvFile = None,
+    junit: JunitFile = None,
+    sarif: SarifFile = None,
+    prometheus: PrometheusFile = None,
+    nagios: Nagios = False,
     fail_on: Annotated[
         Severity,
         typer.Option(
@@ -94,23 +123,36 @@ def check(
     says what is offered, whether its TLS works, and whether clients will accept the certificate.
     Nobody is logged in and no mail is sent.
     """
-    request = _request(
-        name=name,
-        ca_file=ca_file,
-        ports=port or [],
-        service=service,
-        families=(ipv4, ipv6),
-        timeout=timeout,
-        ehlo=ehlo,
+    outputs = Outputs.of(
+        {
+            "json": json_file,
+            "html": html,
+            "markdown": markdown,
+            "csv": csv,
+            "junit": junit,
+            "sarif": sarif,
+            "prometheus": prometheus,
+        },
+        fail_on=fail_on,
+        pem=pem,
+        nagios=nagios,
+        verbose=verbose,
     )
-    run = _Run(request, screen=json_file != "-")
-    for target in _parsed(targets):
-        run.visit(target)
-        if run.interrupted:
-            break
-    if json_file is not None:
-        _write_json(json_file, run.results, pem)
-    raise typer.Exit(run.exit_code(fail_on))
+    with outputs.errors():
+        request = _request(
+            name=name,
+            ca_file=ca_file,
+            ports=port or [],
+            service=service,
+            families=(ipv4, ipv6),
+            timeout=timeout,
+            ehlo=ehlo,
+        )
+        run = _Run(request, outputs)
+        run.visit_all(all_targets(targets or (), targets_file))
+        outputs.write(run.told, determined=run.determined)
+    usual = run.exit_code(fail_on)
+    raise typer.Exit(outputs.exit_code(run.told, usual, determined=run.determined))
 
 
 def _request(
@@ -169,24 +211,37 @@ def _service(name: str | None) -> Service | None:
     raise InputError(f"--service {name} is unknown", remedy=f"say one of {known}")
 
 
-def _parsed(texts: Sequence[str]) -> list[Target]:
-    """All targets, each once, before the first is visited: a slip shows at once."""
-    from letterlock.probe.resolve import parse_target
-
-    return [parse_target(text) for text in dict.fromkeys(texts)]
-
-
 class _Run:
     """The visits so far. Each target is shown as soon as it is done."""
 
-    def __init__(self, request: Request, *, screen: bool) -> None:
+    def __init__(self, request: Request, outputs: Outputs) -> None:
         from rich.console import Console
 
         self._request = request
-        self._screen = Console(highlight=False) if screen else None
+        self._verbose = outputs.verbose
+        self._screen = Console(highlight=False) if outputs.screen else None
         self.results: list[Checked] = []
         self._undetermined = False
         self.interrupted = False
+
+    @property
+    def told(self) -> list[Result]:
+        """What the reports are made from."""
+        from letterlock.report.result import Result
+
+        return [Result(each.facts, each.findings, each.verdict) for each in self.results]
+
+    @property
+    def determined(self) -> bool:
+        """Whether everything that was asked got an answer."""
+        known = all(checked.determined for checked in self.results)
+        return known and not self._undetermined and not self.interrupted
+
+    def visit_all(self, targets: Sequence[Target]) -> None:
+        for target in targets:
+            self.visit(target)
+            if self.interrupted:
+                break
 
     def visit(self, target: Target) -> None:
         """A target that does not resolve is told and does not stop the others."""
@@ -212,9 +267,7 @@ class _Run:
             return ExitCode.INTERRUPTED
         if any(finding.severity.at_least(fail_on) for finding in findings):
             return ExitCode.FINDINGS
-        if self._undetermined or not all(checked.determined for checked in self.results):
-            return ExitCode.UNDETERMINED
-        return ExitCode.FINE
+        return ExitCode.FINE if self.determined else ExitCode.UNDETERMINED
 
     def _show(self, checked: Checked) -> None:
         if self._screen is None:
@@ -223,21 +276,10 @@ class _Run:
 
         if len(self.results) > 1:
             self._screen.rule(style="dim")
-        show(self._screen, checked.facts, checked.findings)
-
-
-def _write_json(file: str, results: Sequence[Checked], pem: bool) -> None:
-    from letterlock.report.json_report import document
-    from letterlock.report.result import Result
-
-    told = [Result(each.facts, each.findings, each.verdict) for each in results]
-    text = document(told, pem=pem)
-    if file == "-":
-        sys.stdout.write(text)
-        return
-    try:
-        Path(file).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            f"the result cannot be written: {error.strerror}", where=Location(file)
-        ) from error
+        show(
+            self._screen,
+            checked.facts,
+            checked.findings,
+            checked.verdict,
+            verbose=self._verbose,
+        )

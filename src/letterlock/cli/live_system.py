@@ -36,20 +36,24 @@ Wait = Annotated[
 ]
 
 
-def _writable(file: str | None) -> str | None:
-    """Raise InputError where `write_json` would in the end: a run whose result is lost cannot be
-    told from one that failed."""
-    if file is None or file == "-":
-        return file
+def why_not_writable(file: str) -> str | None:
+    """Why a result could not be written there in the end; None where it can, and for `-`. A run
+    whose result is lost cannot be told from one that failed."""
     path = Path(file)
-    reason = None
+    if file == "-":
+        return None
     if path.is_dir():
-        reason = "it is a folder"
-    elif not path.parent.is_dir():
-        reason = f"there is no folder {path.parent}"
-    elif not os.access(path if path.exists() else path.parent, os.W_OK):
-        reason = "not allowed, or read-only"
-    if reason:
+        return "it is a folder"
+    if not path.parent.is_dir():
+        return f"there is no folder {path.parent}"
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        return "not allowed, or read-only"
+    return None
+
+
+def _writable(file: str | None) -> str | None:
+    """Raise InputError where `write_json` would in the end."""
+    if file is not None and (reason := why_not_writable(file)):
         raise InputError(f"--json {file} cannot be written: {reason}")
     return file
 

@@ -44,6 +44,11 @@ def line(results: Sequence[Result], fail_on: Severity, *, determined: bool) -> s
     return f"LETTERLOCK {word} - {text} | {' '.join(_data(results))}\n"
 
 
+def unknown(reason: str) -> str:
+    """The one line where nothing could be looked at."""
+    return f"LETTERLOCK {PluginStatus.UNKNOWN.name} - {nagios(reason)}\n"
+
+
 def _counts(finding: Finding, fail_on: Severity) -> bool:
     return finding.severity.at_least(fail_on)
 
