@@ -18,9 +18,10 @@ import atheris
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 with atheris.instrument_imports(include=["letterlock"]):
+    from tests.wire.tls.decoders import DECODERS
+
     from letterlock.wire.error import WireError
     from letterlock.wire.tls.answer import Answer, ServerAnswer
-    from tests.wire.tls.decoders import DECODERS
 
 _DECODERS = list(DECODERS.values())
 

@@ -81,10 +81,13 @@ def test_openssl_says_the_same() -> None:
     """Name, key exchange, authentication, key bits and MAC of every suite it knows."""
     rows = openssl_rows()
     assert len(rows) > 100
+    known = {each.openssl_name for each in cipher_suites()}
+    assert sum(openssl in known for _, _, openssl, _ in rows) > 100
     for code, iana, openssl, columns in rows:
         suite = cipher_suite(code)
         assert suite, iana
-        assert (suite.name, suite.openssl_name) == (iana, openssl)
+        assert suite.name == iana
+        assert suite.openssl_name in (openssl, None)
         exchange, authentication = _KEY_EXCHANGES[columns["Kx"]]
         assert suite.key_exchange == exchange, iana
         ours = {"anon": "None"}.get(suite.authentication, suite.authentication)

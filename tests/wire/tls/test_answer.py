@@ -169,6 +169,14 @@ def test_hello_requests_are_passed_over_but_not_for_ever(read: Read) -> None:
     assert "handshake messages" in answer.reason
 
 
+def test_empty_records_are_odd_but_not_for_ever(read: Read) -> None:
+    empty = bytes(Record(22, TLS1_2, b""))
+    few = read(empty * 5 + handshake(HELLO, DONE))
+    assert few.outcome is Outcome.FLIGHT
+    assert few.oddities == ("an empty record",)
+    assert read(handshake(HELLO) + empty * 1000).outcome is Outcome.MALFORMED
+
+
 def test_closed_and_truncated(read: Read) -> None:
     assert read(b"").outcome is Outcome.CLOSED
     for cut in (1, 4, 20, len(handshake(HELLO, CHAIN)) - 1):

@@ -22,6 +22,8 @@ MAX_ANSWER = 2**20
 _MAX_MESSAGES = 64
 #: Alerts of warning level that do not end an answer.
 _MAX_WARNINGS = 16
+#: Records without a byte in them, which RFC 8446 section 5.1 forbids.
+_MAX_EMPTY = 32
 
 
 class Outcome(StrEnum):
@@ -135,6 +137,7 @@ class ServerAnswer:
         self._left = max_bytes
         self._max_bytes = max_bytes
         self._count = 0
+        self._empty = 0
         self._so_far = Answer(Outcome.CLOSED)
         self._answer: Answer | None = None
 
@@ -208,7 +211,10 @@ class ServerAnswer:
         if record.version >> 8 != 3:
             self._odd("a record of a version that does not exist")
         if not record.fragment:
+            self._empty += 1
             self._odd("an empty record")
+        if self._empty > _MAX_EMPTY:
+            raise WireError(f"more than {_MAX_EMPTY} empty records")
         match record.content_type:
             case ContentType.HANDSHAKE:
                 self._handshake(record.fragment, events)
