@@ -35,7 +35,7 @@ class ProtocolFacts:
     """One protocol version. `name` is SSLv2, SSLv3, TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3;
     `cipher_suites` are IANA names (SSLv2: the draft's), in the server's order where it has one,
     else in the order found; `complete` says that every registered suite was asked for; `refused`
-    are the suites that were offered and proven not to be accepted."""
+    are the suites that a version on offer was proven not to accept."""
 
     name: str
     offered: Ternary

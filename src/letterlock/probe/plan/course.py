@@ -10,7 +10,8 @@ from functools import partial
 from letterlock.model.cipher_suites import CipherSuite
 from letterlock.model.tls_facts import Depth
 from letterlock.model.unknown import Cause, Unknown
-from letterlock.probe.plan import groups, riders, signatures, suites
+from letterlock.probe.plan import groups, signatures, suites
+from letterlock.probe.plan import riders as riding
 from letterlock.probe.plan.ladder import Ladder
 from letterlock.probe.plan.record import Record, Refusal, Sighting
 from letterlock.probe.plan.riders import Rider, Riders
@@ -88,8 +89,8 @@ class Sent:
     trial: tuple[int, ...] | None = None
 
     def client_hello(self) -> bytes:
-        hello = riders.apply(self.rider, self.offer).hello()
-        return riders.dress(self.rider, hello).to_records()
+        hello = riding.apply(self.rider, self.offer).hello()
+        return riding.dress(self.rider, hello).to_records()
 
 
 def _signed_by(key: str, one: CipherSuite) -> bool:
@@ -226,7 +227,7 @@ class Course:
         named, offered_groups = self._driven(self.groups, critical)
         signed = [self._driven(ladder, critical) for ladder in self.schemes.values()]
         schemes = tuple(code for _, codes in signed for code in codes)
-        rider, trial = (None, None) if critical is not None else self._passenger()
+        rider, trial = (None, None) if critical is not None else self._passenger(offered)
         offer = self._offer(
             offered,
             offered_groups if self.groups is not None else groups.universe(self.version),
@@ -259,7 +260,7 @@ class Course:
         carried = not ladder.strict and not ladder.exhausted
         return (Drive(ladder, everything) if carried else None), everything
 
-    def _passenger(self) -> tuple[Rider | None, tuple[int, ...] | None]:
+    def _passenger(self, offered: tuple[int, ...]) -> tuple[Rider | None, tuple[int, ...] | None]:
         if self._suspect is not None:
             return None, None
         if self.trials is not None:
@@ -267,7 +268,15 @@ class Course:
             trial = self.trials.next()
             if trial is not None:
                 return None, trial
-        return self.shared.riders.claim(self.version, self.shared.highest), None
+        certificate = self._shows_certificate(offered)
+        riders = self.shared.riders
+        return riders.claim(self.version, self.shared.highest, certificate=certificate), None
+
+    def _shows_certificate(self, offered: tuple[int, ...]) -> bool:
+        """Whether what is picked is authenticated: the first found, or one offered before it."""
+        first = self.suites.found[0]
+        upto = offered.index(first) + 1 if first in offered else len(offered)
+        return not any(suites.suite(code).is_anonymous for code in offered[:upto])
 
     def _offer(
         self, offered: tuple[int, ...], curves: tuple[int, ...], schemes: tuple[int, ...]
@@ -349,7 +358,7 @@ class Course:
 
     def _agreed(self, sent: Sent, answer: Answer) -> None:
         self.shared.record.add(
-            Sighting(self.version, riders.apply(sent.rider, sent.offer), sent.rider, answer)
+            Sighting(self.version, riding.apply(sent.rider, sent.offer), sent.rider, answer)
         )
         self._settle_passengers(sent)
         self._cut_off = False

@@ -87,5 +87,6 @@ def _offered(
     for course in among:
         unasked = (*course.suites.rest, *course.suites.skipped)
         if any(test(suites.suite(code)) for code in unasked):
-            return KnownFault(fault, course.obstacle or missing)
+            why = missing if course.obstacle is None else course.obstacle
+            return KnownFault(fault, why)
     return KnownFault(fault, False)

@@ -176,24 +176,23 @@ class Planner:
             return
         if course.version < TLS1_2:
             return
-        if self._demands is not None:
-            course.schemes = {ANY_KEY: Ladder(signatures.universe(TLS1_2))}
-        else:
-            keys = ("RSA", "ECDSA")
-            course.schemes = {key: Ladder(signatures.universe(TLS1_2, key)) for key in keys}
-            course.drives_schemes = self.depth is Depth.FULL
+        keys = ("RSA", "ECDSA")
+        course.schemes = {key: Ladder(signatures.universe(TLS1_2, key)) for key in keys}
+        course.drives_schemes = self.depth is not Depth.STANDARD
 
     def _refute(self, course: Course, demands: Demands) -> None:
+        """Ask for what is allowed, then whether anything forbidden is: one instance is enough."""
         forbidden = demands.forbidden(course.version)
         course.forbidden = forbidden
+        course.suites = _until_refuted(suites.universe(course.version), forbidden.suites)
         if demands.allows(course.version):
             course.first_offer = demands.allowed_suites(course.version) or None
-            codes = tuple(forbidden.suites)
-            universe = suites.universe(course.version)
-            course.suites = Ladder(universe, lambda code: codes if code in forbidden.suites else ())
-        else:
-            universe = suites.universe(course.version)
-            course.suites = Ladder(universe, lambda _: universe)
+        if course.groups is not None:
+            listed = groups.universe(course.version)
+            course.groups = _until_refuted(listed, forbidden.groups)
+        if course.schemes:
+            listed = signatures.universe(course.version)
+            course.schemes = {ANY_KEY: _until_refuted(listed, forbidden.schemes)}
 
     def _course_of(self, sent: Sent) -> Course:
         return self._courses[max(sent.offer.versions)]
@@ -310,7 +309,7 @@ class Planner:
             cipher_suites=tuple(map(suite_name, ladder.found)),
             complete=ladder.exhausted and not ladder.skipped and self._met_anything,
             order=missing if order is NOT_ASKED else order,
-            refused=tuple(map(suite_name, ladder.refused)) if self._met_anything else (),
+            refused=tuple(map(suite_name, ladder.refused)) if ladder.found else (),
         )
 
     @property
@@ -407,3 +406,9 @@ class Planner:
         if self._broke:
             said.append("the rest: connection budget")
         return tuple(said)
+
+
+def _until_refuted(universe: tuple[int, ...], forbidden: frozenset[int]) -> Ladder:
+    """What is allowed first; and no further instance of the forbidden once one was found."""
+    ordered = sorted(universe, key=lambda code: code in forbidden)
+    return Ladder(ordered, lambda code: forbidden if code in forbidden else ())

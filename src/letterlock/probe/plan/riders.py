@@ -13,7 +13,7 @@ from letterlock.model.tls_facts import Ternary
 from letterlock.model.tls_names import alert_name
 from letterlock.model.unknown import Unknown
 from letterlock.wire.tls.client_hello import ClientHello, Offer
-from letterlock.wire.tls.code_points import FALLBACK_SCSV, TLS1_0, TLS1_3, grease
+from letterlock.wire.tls.code_points import FALLBACK_SCSV, TLS1_0, TLS1_2, TLS1_3, grease
 from letterlock.wire.tls.extensions import Extension, padding
 
 #: RFC 7507 section 3.
@@ -85,14 +85,17 @@ class Riders:
     _claimed: set[Rider] = field(default_factory=set)
     _suspected: dict[Rider, int | None] = field(default_factory=dict)
 
-    def fitting(self, version: int, highest: int) -> Rider | None:
+    def fitting(self, version: int, highest: int, *, certificate: bool = True) -> Rider | None:
         """The first open one that may ride on a hello of `version`, when `highest` is the best
-        version known, and that no other hello of the same round has claimed."""
-        free = (each for each in self.open if each not in self._claimed)
+        version known, and that no other hello of the same round has claimed. `certificate` says
+        that the answer will show one."""
+        free = [each for each in self.open if each not in self._claimed]
+        if not certificate:
+            free = [each for each in free if each is not Rider.NO_NAME]
         return next((each for each in free if self._fits(each, version, highest)), None)
 
-    def claim(self, version: int, highest: int) -> Rider | None:
-        rider = self.fitting(version, highest)
+    def claim(self, version: int, highest: int, *, certificate: bool) -> Rider | None:
+        rider = self.fitting(version, highest, certificate=certificate)
         if rider is not None:
             self._claimed.add(rider)
         return rider
@@ -114,7 +117,7 @@ class Riders:
             case Rider.NO_NAME:
                 return version < TLS1_3
             case Rider.FUTURE_VERSION:
-                return TLS1_0 < version < TLS1_3
+                return version == min(highest, TLS1_2)
         return True
 
     def accept(self, rider: Rider) -> None:

@@ -235,7 +235,7 @@ class Scripts:
             codes = tuple(code for code in course.suites.found if suites.is_static_rsa(code))
             if codes and course.version >= TLS1_0:
                 return self._options(course, codes)
-        if any(course.obstacle for course in below):
+        if any(course.obstacle is not None for course in below):
             return Unknown("whether RSA key exchange is offered was not determined")
         if all(course.suites.exhausted for course in below):
             return Tried(present=False, evidence="RSA key exchange is not offered")
