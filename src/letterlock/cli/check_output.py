@@ -110,7 +110,7 @@ class Outputs:
     def write(self, results: Sequence[Result], *, determined: bool) -> None:
         """Raises InputError naming the file that cannot be written."""
         for name, file in self.files.items():
-            _write(file, _document(name)(results, self))
+            write_out(file, _document(name)(results, self))
         if self.nagios:
             from letterlock.report.nagios_report import line
 
@@ -179,9 +179,9 @@ def _prometheus(results: Sequence[Result], _outputs: Outputs) -> str:
     return document(results)
 
 
-def _write(file: str, text: str) -> None:
-    """A file is replaced whole, so that a collector never reads half of one; a link, a pipe or a
-    device is written to."""
+def write_out(file: str, text: str) -> None:
+    """To a file, or to stdout for `-`. A file is replaced whole, so that a collector never reads
+    half of one; a link, a pipe or a device is written to. Raises InputError."""
     data = text.encode("utf-8")
     if file == "-":
         sys.stdout.buffer.write(data)

@@ -1,0 +1,309 @@
+"""What changed between two reports, and whether for the worse.
+
+What either report does not know is no change: an endpoint that answered once and not the other
+time has lost nothing that was proven, which is said as such."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from letterlock.model.finding import Severity
+from letterlock.report.saved import Saved, SavedEndpoint, SavedFinding
+from letterlock.report.suites import Tone, is_small, suite_tone, version_tone
+
+_T = TypeVar("_T")
+
+
+class Direction(StrEnum):
+    """Which way a change goes."""
+
+    WORSE = "worse"
+    BETTER = "better"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One change. `kind` is target, endpoint, tls, version, suite, group, certificate, fault, grade
+    or finding; `place` the target and endpoint; `before` and `after` None where there was or is
+    nothing."""
+
+    kind: str
+    place: str
+    what: str
+    before: str | None
+    after: str | None
+    direction: Direction
+
+
+def compare(old: Saved, new: Saved) -> tuple[Difference, ...]:
+    """All differences, worse ones first, in the new report's order otherwise."""
+    found = [
+        *_members("target", _targets(old), _targets(new)),
+        *_endpoints(old, new),
+        *_findings(old, new),
+    ]
+    ranks = list(Direction)
+    return tuple(sorted(found, key=lambda each: ranks.index(each.direction)))
+
+
+def has_worsened(differences: Iterable[Difference]) -> bool:
+    return any(each.direction is Direction.WORSE for each in differences)
+
+
+def _targets(report: Saved) -> dict[str, str]:
+    return {each.target: each.target for each in report.targets}
+
+
+def _members(kind: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Difference]:
+    """What is only in one of the reports."""
+    for place in old:
+        if place not in new:
+            yield Difference(kind, place, "no longer looked at", "there", None, Direction.OTHER)
+    for place in new:
+        if place not in old:
+            yield Difference(kind, place, "looked at for the first time", None, "there", _OTHER)
+
+
+_OTHER = Direction.OTHER
+
+
+def _endpoints(old: Saved, new: Saved) -> Iterator[Difference]:
+    before = {each.place: each for each in old.endpoints}
+    after = {each.place: each for each in new.endpoints}
+    yield from _members("endpoint", {name: name for name in before}, {name: name for name in after})
+    for place, each in after.items():
+        if place in before:
+            yield from _endpoint(before[place], each)
+
+
+def _endpoint(old: SavedEndpoint, new: SavedEndpoint) -> Iterator[Difference]:
+    yield from _reach(old, new)
+    yield from _versions(old, new)
+    yield from _suites(old, new)
+    yield from _groups(old, new)
+    yield from _certificate(old, new)
+    yield from _faults(old, new)
+    yield from _grade(old, new)
+
+
+def _reach(old: SavedEndpoint, new: SavedEndpoint) -> Iterator[Difference]:
+    """Whether it answers, and whether it offers TLS."""
+    before, after = _state(old), _state(new)
+    if before == after:
+        return
+    # A port that closes exposes nobody, one that opens is judged by its findings.
+    direction = _OTHER
+    if before == "TLS" and after == "no TLS":
+        direction = Direction.WORSE
+    elif before == "no TLS" and after == "TLS":
+        direction = Direction.BETTER
+    elif before == "TLS" and after.startswith("TLS fails"):
+        direction = Direction.WORSE
+    yield Difference("tls", new.place, "TLS", before, after, direction)
+
+
+_FAILURES = ("tls-alert", "tls-error", "starttls-refused", "plain-on-tls-port")
+
+
+def _state(each: SavedEndpoint) -> str:
+    if each.closed:
+        return "closed"
+    if each.handshake is None:
+        return "no TLS"
+    if "unknown" in each.handshake:
+        failed = each.handshake.get("cause") in _FAILURES
+        reason = each.handshake["unknown"]
+        return f"TLS fails: {reason}" if failed else f"not determined: {reason}"
+    return "TLS"
+
+
+def _versions(old: SavedEndpoint, new: SavedEndpoint) -> Iterator[Difference]:
+    before = {each.name: each.offered for each in old.protocols}
+    for each in new.protocols:
+        was = before.get(each.name)
+        if isinstance(was, bool) and isinstance(each.offered, bool) and was != each.offered:
+            good = version_tone(each.name)[0] is Tone.GOOD
+            yield Difference(
+                "version",
+                new.place,
+                each.name,
+                _yes(was),
+                _yes(each.offered),
+                Direction.BETTER if good == each.offered else Direction.WORSE,
+            )
+
+
+def _yes(offered: bool) -> str:
+    return "offered" if offered else "not offered"
+
+
+def _suites(old: SavedEndpoint, new: SavedEndpoint) -> Iterator[Difference]:
+    """Suites of versions that were offered both times; an order that changed is told as such."""
+    before = {each.name: each for each in old.protocols if each.offered is True}
+    for each in new.protocols:
+        was = before.get(each.name)
+        if was is None or each.offered is not True:
+            continue
+        for name, comes in _come_and_gone(was.cipher_suites, each.cipher_suites, was, each):
+            weak = suite_tone(name)[0] in (Tone.WEAK, Tone.BAD)
+            yield _moved("suite", new.place, f"{name} in {each.name}", comes, weak)
+
+
+def _groups(old: SavedEndpoint, new: SavedEndpoint) -> Iterator[Difference]:
+    before = {version: each for each in old.groups for version in each.used_in}
+    after = {version: each for each in new.groups for version in each.used_in}
+    told = set()
+    for version, each in after.items():
+        was = before.get(version)
+        if was is None:
+            continue
+        for name, comes in _come_and_gone(was.groups, each.groups, was, each):
+            if (name, comes) not in told:
+                told.add((name, comes))
+                yield _moved("group", new.place, name, comes, is_small(name))
+
+
+def _come_and_gone(
+    old: Sequence[str], new: Sequence[str], was: Any, now: Any
+) -> Iterator[tuple[str, bool]]:
+    """Each name that only one list has, and whether it came. A list that is not complete proves no
+    absence."""
+    if now.complete:
+        yield from ((name, False) for name in old if name not in new)
+    if was.complete:
+        yield from ((name, True) for name in new if name not in old)
+
+
+def _moved(kind: str, place: str, what: str, comes: bool, weak: bool) -> Difference:
+    direction = _OTHER
+    if weak:
+        direction = Direction.WORSE if comes else Direction.BETTER
+    before, after = (None, "offered") if comes else ("offered", None)
+    return Difference(kind, place, what, before, after, direction)
+
+
+def _certificate(old: SavedEndpoint, new: SavedEndpoint) -> Iterator[Difference]:
+    before, after = _leaf(old), _leaf(new)
+    if before is None or after is None:
+        return
+    if before != after:
+        yield Difference("certificate", new.place, "certificate", before, after, _OTHER)
+    was, now = _accepted(old), _accepted(new)
+    if isinstance(was, bool) and isinstance(now, bool) and was != now:
+        words = {True: "accepted", False: "not accepted"}
+        direction = Direction.BETTER if now else Direction.WORSE
+        yield Difference("certificate", new.place, "chain", words[was], words[now], direction)
+
+
+def _leaf(each: SavedEndpoint) -> str | None:
+    """Its subject, its end and the start of its SHA-256."""
+    chain = _member(each.handshake, "chain", list)
+    if not chain or not isinstance(chain[0], dict):
+        return None
+    leaf = chain[0]
+    until = str(leaf.get("not_after", ""))[:10]
+    return f"{leaf.get('subject', '')} until {until} ({str(leaf.get('sha256', ''))[:16]})"
+
+
+def _accepted(each: SavedEndpoint) -> object:
+    verdict = _member(each.handshake, "verdict", dict)
+    return verdict.get("accepted") if verdict else None
+
+
+def _member(value: object, name: str, kind: type[_T]) -> _T | None:
+    """A member of an object, where both are what they should be."""
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, kind) else None
+
+
+def _faults(old: SavedEndpoint, new: SavedEndpoint) -> Iterator[Difference]:
+    before = {each.id: each.present for each in old.known_faults}
+    for each in new.known_faults:
+        was = before.get(each.id)
+        if isinstance(was, bool) and isinstance(each.present, bool) and was != each.present:
+            words = {True: "present", False: "not present"}
+            direction = Direction.WORSE if each.present else Direction.BETTER
+            yield Difference(
+                "fault", new.place, each.id, words[was], words[each.present], direction
+            )
+
+
+def _grade(old: SavedEndpoint, new: SavedEndpoint) -> Iterator[Difference]:
+    before, after = (_member(each.grade, "letter", str) for each in (old, new))
+    if before is not None and after is not None and before != after:
+        direction = Direction.WORSE if after > before else Direction.BETTER
+        yield Difference("grade", new.place, "grade", before, after, direction)
+
+
+def _findings(old: Saved, new: Saved) -> Iterator[Difference]:
+    """Findings come, gone, or of another severity; those of endpoints that only one report has are
+    part of those. INFO is nothing to complain about."""
+    before, after = _by_place(old), _by_place(new)
+    common = _places(old) & _places(new)
+    for key, finding in after.items():
+        was = before.get(key)
+        if key[0] not in common:
+            # An endpoint that is new has come with its faults.
+            if _is_bad(finding):
+                yield _finding(key, finding, None, finding.severity, Direction.WORSE)
+        elif was is None:
+            direction = Direction.WORSE if _is_bad(finding) else _OTHER
+            yield _finding(key, finding, None, finding.severity, direction)
+        elif was.severity is not finding.severity:
+            worse = finding.severity.rank > was.severity.rank
+            direction = Direction.WORSE if worse else Direction.BETTER
+            yield _finding(key, finding, was.severity, finding.severity, direction)
+    for key, finding in before.items():
+        if key not in after and key[0] in common:
+            direction = Direction.BETTER if _is_bad(finding) else _OTHER
+            yield _finding(key, finding, finding.severity, None, direction)
+
+
+_Key = tuple[str, str]
+
+
+def _by_place(report: Saved) -> dict[_Key, SavedFinding]:
+    """The severest of each id at each place."""
+    found: dict[_Key, SavedFinding] = {}
+    for each in report.findings:
+        key = (_place(each), each.id)
+        if key not in found or each.severity.rank > found[key].severity.rank:
+            found[key] = each
+    return found
+
+
+def _place(finding: SavedFinding) -> str:
+    if finding.endpoint is None:
+        return finding.target
+    host = str(finding.endpoint.get("address", ""))
+    shown = f"[{host}]" if ":" in host else host
+    return f"{finding.target} {shown}:{finding.endpoint.get('port', '')}"
+
+
+def _places(report: Saved) -> set[str]:
+    return {each.target for each in report.targets} | {each.place for each in report.endpoints}
+
+
+def _is_bad(finding: SavedFinding) -> bool:
+    return finding.severity is not Severity.INFO
+
+
+def _finding(
+    key: _Key,
+    finding: SavedFinding,
+    before: Severity | None,
+    after: Severity | None,
+    direction: Direction,
+) -> Difference:
+    return Difference(
+        "finding",
+        key[0],
+        f"{finding.id}: {finding.title}",
+        before.value if before else None,
+        after.value if after else None,
+        direction,
+    )

@@ -1,0 +1,19 @@
+"""Each format, word for word, on a small server."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.report.golden import FOLDER, documents
+
+DOCUMENTS = documents()
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_format(name: str) -> None:
+    with (FOLDER / name).open(encoding="utf-8", newline="") as file:
+        assert DOCUMENTS[name] == file.read()
+
+
+def test_no_golden_file_is_forgotten() -> None:
+    assert {path.name for path in FOLDER.iterdir()} == set(DOCUMENTS)
