@@ -207,9 +207,11 @@ class TestCommandLine:
             root.chmod(0o755)
             tree.build(root)
             secure(root)
+            somebody = ["setpriv", "--reuid=65534", "--clear-groups"]
+            if subprocess.run([*somebody, "test", "-x", str(PROGRAM)], check=False).returncode:
+                pytest.skip("this checkout is in a folder that other users may not enter")
             done = subprocess.run(
-                ["setpriv", "--reuid=65534", "--clear-groups", str(PROGRAM), "history",
-                 "--root", folder],
+                [*somebody, str(PROGRAM), "history", "--root", folder],
                 capture_output=True, text=True, check=False,
             )  # fmt: skip
         assert done.returncode == 4, done.stderr
