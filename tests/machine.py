@@ -75,7 +75,7 @@ class Machine:
         try:
             self.call(scenery.put_up)
             if without:
-                self.call(lambda: _uninstall(without))
+                self.call(lambda: uninstall(without))
         except BaseException:
             system.close()
             raise
@@ -233,7 +233,7 @@ def _entry(path: str) -> Entry:
     return Entry(kind, stat.S_IMODE(status.st_mode), owner, contents, attributes)
 
 
-def _uninstall(server: str) -> None:
+def uninstall(server: str) -> None:
     for program in map(Path, _PROGRAMS[server]):
         if program.is_dir():
             shutil.rmtree(program)
