@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import shutil
 import socket
 import ssl
 import subprocess
@@ -21,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -320,6 +322,24 @@ def _process(argv: list[str], ready: bytes) -> Iterator[None]:
         process.wait()
 
 
+@contextmanager
+def gnutls(*options: str, service: Service = SMTP, priority: str = "NORMAL") -> Iterator[Endpoint]:
+    """`gnutls-serv` (Debian's gnutls-bin), which sends every line back; skips the test where it is
+    not installed. It can only be told to listen on every address."""
+    if shutil.which("gnutls-serv") is None:
+        pytest.skip("no gnutls-serv here: scripts/setup installs it")
+    with tempfile.TemporaryDirectory() as folder:
+        file = _file(Path(folder), "RSA")
+        port = _free_port()
+        argv = [
+            "gnutls-serv", "--echo", "--disable-client-cert", "--port", str(port),
+            "--x509certfile", str(file), "--x509keyfile", str(file),
+            "--priority", priority, *options,
+        ]  # fmt: skip
+        with _process(argv, b"listening on IPv4"), behind_starttls(port, service) as endpoint:
+            yield endpoint
+
+
 def tlslite_settings(
     *,
     versions: tuple[tuple[int, int], tuple[int, int]] = ((3, 0), (3, 3)),
@@ -405,16 +425,20 @@ def fail(connection: socket.socket, description: int) -> None:
 
 @contextmanager
 def scripted(
-    reaction: Reaction, *, extensions: Extensions = (), service: Service = SMTP
+    reaction: Reaction,
+    *,
+    extensions: Extensions = (),
+    service: Service = SMTP,
+    suite: int = _RSA_AES128_CBC_SHA,
 ) -> Iterator[Endpoint]:
-    """Answers any ClientHello with the flight, `extensions` in its hello, then hands over to
-    `reaction`."""
+    """Answers a ClientHello that has `suite` with the flight, `extensions` in its hello, then hands
+    over to `reaction`."""
 
     def script(connection: socket.socket) -> None:
-        record(connection)
-        hello = ServerHello(
-            TLS1_2, bytes(32), b"", _RSA_AES128_CBC_SHA, 0, (renegotiation_info(), *extensions)
-        )
+        if suite not in ClientHello.parse(record(connection).fragment[4:]).cipher_suites:
+            fail(connection, 40)
+            return
+        hello = ServerHello(TLS1_2, bytes(32), b"", suite, 0, (renegotiation_info(), *extensions))
         flight = (hello, Certificate((_der(),)), Message(HandshakeType.SERVER_HELLO_DONE, b""))
         for message in flight:
             say(connection, ContentType.HANDSHAKE, bytes(message))
@@ -495,7 +519,9 @@ def strong_oracle(block: bytes) -> int | None:
 
 
 @contextmanager
-def robot(oracle: Oracle, service: Service = SMTP) -> Iterator[Endpoint]:
+def robot(
+    oracle: Oracle, service: Service = SMTP, suite: int = _RSA_AES128_CBC_SHA
+) -> Iterator[Endpoint]:
     """Decrypts ClientKeyExchange, and answers after Finished as `oracle` says."""
     numbers = rsa_key().private_numbers()
     modulus = numbers.public_numbers.n
@@ -512,7 +538,7 @@ def robot(oracle: Oracle, service: Service = SMTP) -> Iterator[Endpoint]:
             fail(connection, description)
         wait_for_the_end(connection)
 
-    with scripted(reaction, service=service) as endpoint:
+    with scripted(reaction, service=service, suite=suite) as endpoint:
         yield endpoint
 
 

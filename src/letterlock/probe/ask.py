@@ -24,7 +24,7 @@ class ProcedureName(StrEnum):
     HANDSHAKE = "handshake"
     #: Renegotiated, 1: a renegotiation begun by us (TLS 1.2 and below).
     RENEGOTIATE = "renegotiate"
-    #: Resumed, 2 for one version: `options.maximum` says TLSv1.2 (session id and ticket, 3) or
+    #: Resumed, 2 for one version: `options.maximum` says TLSv1.2 (session id and ticket, 3 or 4) or
     #: TLSv1.3 (ticket, 2).
     RESUME = "resume"
     #: EarlyData, 1: the max_early_data_size of TLS 1.3's tickets (RFC 8446 section 4.6.1).

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
-from letterlock.model.service import IMAP, POP3, SMTP, SUBMISSION, Endpoint, Service
+from letterlock.model.service import (
+    IMAP,
+    IMAPS,
+    POP3,
+    SMTP,
+    SUBMISSION,
+    SUBMISSIONS,
+    Endpoint,
+    Service,
+    TlsMode,
+)
 from letterlock.model.unknown import Cause, Unknown
 from letterlock.probe.ask import (
+    EarlyData,
     HandshakeResult,
     ProcedureName,
     ProcedureResult,
@@ -25,6 +37,7 @@ from tests.probe.procedures.direct import offering, put
 from tests.weak_servers import Habits, mail
 
 SERVICES = [SMTP, IMAP, POP3]
+ABOUT_THE_CLEAR = (ProcedureName.STARTTLS_INJECTION, ProcedureName.LOGIN_BEFORE_TLS)
 
 
 def tried(name: ProcedureName, service: Service, habits: Habits) -> Tried:
@@ -117,27 +130,36 @@ def guided(make_machine: MakeMachine) -> Iterator[Machine]:
     machine.stop()
 
 
+def everything(endpoint: Endpoint, version: str) -> dict[ProcedureName, ProcedureResult | Unknown]:
+    """Every procedure that is one for this endpoint."""
+    implicit = endpoint.service.tls is TlsMode.IMPLICIT
+    return {
+        name: put(name, endpoint, offering(maximum=version))[0]
+        for name in ProcedureName
+        if not (implicit and name in ABOUT_THE_CLEAR)
+    }
+
+
 @pytest.mark.machine
-@pytest.mark.parametrize("service", [SMTP, SUBMISSION, IMAP, POP3], ids=lambda each: each.name)
-def test_real_servers_have_none_of_it(guided: Machine, service: Service) -> None:
-    endpoint = Endpoint("127.0.0.1", service.port, service)
-
-    def ask_everything() -> dict[ProcedureName, ProcedureResult | Unknown]:
-        return {name: put(name, endpoint, offering(maximum="TLSv1.2"))[0] for name in ProcedureName}
-
-    told = guided.call(ask_everything)
-    for name, outcome in told.items():
-        match outcome:
-            case Tried():
-                assert not outcome.present, (name, outcome)
-            case HandshakeResult():
-                assert outcome.version == "TLSv1.2"
-                assert outcome.extended_master_secret
-            case Renegotiated():
-                assert not outcome.accepted
-            case Resumed():
-                assert outcome.ticket is not None
-            case Replied():
-                assert "TLS" in outcome.reply
-            case Unknown():
-                assert name is ProcedureName.EARLY_DATA, (name, outcome)
+@pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
+def test_real_servers_have_none_of_it(guided: Machine, version: str) -> None:
+    for service in (SMTP, SUBMISSION, SUBMISSIONS, IMAP, IMAPS, POP3):
+        endpoint = Endpoint("127.0.0.1", service.port, service)
+        for name, outcome in guided.call(partial(everything, endpoint, version)).items():
+            match outcome:
+                case Tried():
+                    assert not outcome.present, (service.name, name, outcome)
+                case HandshakeResult():
+                    assert outcome.version == version
+                    assert len(outcome.chain) > 1
+                case Renegotiated():
+                    assert not outcome.accepted
+                case Resumed():
+                    assert (version == "TLSv1.3") == (outcome.ticket_tls13 is not None)
+                case Replied():
+                    assert "TLS" in outcome.reply
+                case EarlyData():
+                    assert outcome == EarlyData(0)
+                case Unknown():
+                    assert (name, version) == (ProcedureName.EARLY_DATA, "TLSv1.2"), outcome
+    assert not [text for text in guided.log() if "panic" in text or "fatal" in text]

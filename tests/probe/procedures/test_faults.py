@@ -16,7 +16,7 @@ from letterlock.wire.tls.code_points import ContentType
 from tests import weak_servers
 from tests.probe.hostile import wait_for_the_end
 from tests.probe.procedures.direct import QUICK, offering, put
-from tests.weak_servers import openssl, tlslite, tlslite_settings
+from tests.weak_servers import gnutls, openssl, tlslite, tlslite_settings
 
 Server = Callable[..., AbstractContextManager[Endpoint]]
 
@@ -29,13 +29,14 @@ def tried(name: ProcedureName, endpoint: Endpoint, **chosen: object) -> Tried:
     return outcome
 
 
-@pytest.mark.parametrize("service", [SMTP, IMAP, POP3S])
 @pytest.mark.parametrize(
-    ("name", "server"),
+    ("name", "server", "service"),
     [
-        (ProcedureName.HEARTBLEED, weak_servers.heartbleed),
-        (ProcedureName.CCS, weak_servers.ccs_injection),
-        (ProcedureName.TICKETBLEED, weak_servers.ticketbleed),
+        (ProcedureName.HEARTBLEED, weak_servers.heartbleed, SMTP),
+        (ProcedureName.HEARTBLEED, weak_servers.heartbleed, POP3S),
+        (ProcedureName.CCS, weak_servers.ccs_injection, SMTP),
+        (ProcedureName.CCS, weak_servers.ccs_injection, POP3S),
+        (ProcedureName.TICKETBLEED, weak_servers.ticketbleed, IMAP),
     ],
 )
 def test_the_vulnerable_and_the_sound(
@@ -79,6 +80,16 @@ def test_another_library_has_none_either(name: ProcedureName) -> None:
             assert not tried(name, endpoint, minimum="SSLv3", maximum="SSLv3").present
 
 
+@pytest.mark.parametrize("name", [*FAULTS, ProcedureName.TICKETBLEED])
+def test_gnutls_has_none(name: ProcedureName) -> None:
+    """With heartbeats, which it checks."""
+    with gnutls("--heartbeat") as endpoint:
+        outcome = tried(name, endpoint)
+    assert not outcome.present
+    if name is ProcedureName.HEARTBLEED:
+        assert outcome.evidence == "a heartbeat that claims too much is not answered"
+
+
 def test_ticketbleed_needs_tickets() -> None:
     with openssl("-no_ticket") as endpoint:
         outcome, connections = put(ProcedureName.TICKETBLEED, endpoint)
@@ -119,7 +130,7 @@ def test_silence_to_one_padding_is_an_answer_too() -> None:
     with weak_servers.robot(
         lambda block: weak_servers.HANG if block.startswith(b"\x00\x02") else 40
     ) as endpoint:
-        outcome, _ = put(ProcedureName.ROBOT, endpoint, limits=replace(QUICK, reply=0.3))
+        outcome, _ = put(ProcedureName.ROBOT, endpoint, limits=replace(QUICK, reply=0.2))
     assert isinstance(outcome, Tried)
     assert outcome.present
     assert "silence" in outcome.evidence
@@ -130,6 +141,15 @@ def test_a_fickle_server_is_not_judged() -> None:
     outcome, _ = put_robot(lambda _: next(answers))
     assert isinstance(outcome, Unknown)
     assert "differ from one try to the next" in outcome.reason
+
+
+def test_the_suites_to_try_are_those_named() -> None:
+    """By another suite than the one that the server would choose."""
+    with weak_servers.robot(weak_servers.weak_oracle, suite=0x0035) as endpoint:
+        named = ("TLS_RSA_WITH_AES_256_CBC_SHA",)
+        assert tried(ProcedureName.ROBOT, endpoint, cipher_suites=named).present
+        others = ("TLS_RSA_WITH_AES_128_CBC_SHA",)
+        assert not tried(ProcedureName.ROBOT, endpoint, cipher_suites=others).present
 
 
 def test_without_static_rsa_there_is_nothing_to_try() -> None:

@@ -17,7 +17,7 @@ from letterlock.probe.ask import (
     Resumed,
 )
 from tests.probe.procedures.direct import offering, put
-from tests.weak_servers import mail, openssl, tlslite, tlslite_settings
+from tests.weak_servers import gnutls, mail, openssl, tlslite, tlslite_settings
 
 
 def shaken(endpoint: object, **chosen: object) -> HandshakeResult:
@@ -186,6 +186,17 @@ def test_a_renegotiation_that_the_client_begins(version: str) -> None:
         refused = renegotiated(endpoint, maximum=version)
     assert not refused.accepted
     assert "no renegotiation" in refused.evidence
+
+
+def test_gnutls_resumes_and_is_asked_to_renegotiate() -> None:
+    with gnutls("--earlydata", "--maxearlydata", "1000") as endpoint:
+        older, newer = resumed(endpoint, "TLSv1.2")[0], resumed(endpoint, "TLSv1.3")[0]
+        assert put(ProcedureName.EARLY_DATA, endpoint)[0] == EarlyData(1000)
+        assert renegotiated(endpoint).accepted
+    assert older.ticket
+    assert newer.ticket_tls13
+    with gnutls("--noticket") as endpoint:
+        assert resumed(endpoint, "TLSv1.2")[0].ticket is False
 
 
 def test_a_server_of_tls13_alone_has_none() -> None:

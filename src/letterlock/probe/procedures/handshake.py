@@ -51,15 +51,18 @@ async def early_data(ground: Ground, options: TlsOptions) -> EarlyData:
 
 async def resume(ground: Ground, options: TlsOptions) -> Resumed:
     """Whether sessions are resumed: for a `maximum` of TLSv1.3 its tickets, over two connections;
-    else by session id and by ticket, over three.
+    else by session id and by ticket, over three or four.
 
-    The three: a session without tickets; the same resumed by its id, a ticket asked for on the way
-    (RFC 5077 section 3.1); that ticket's session resumed."""
+    A session without tickets; the same resumed by its id, a ticket asked for on the way (RFC 5077
+    section 3.1); the session of that ticket resumed. A server that gives no ticket on the way, as
+    GnuTLS does not, is asked for one by a session of its own."""
     if options.maximum == "TLSv1.3":
         return await _resume_tls13(ground, replace(options, minimum="TLSv1.3"))
     first = await _visit(ground, options, tickets=False)
     second = await _visit(ground, options, resume=first.serialised() if first.session_id else b"")
     by_id = bool(first.session_id) and second.resumed
+    if by_id and not second.tickets:
+        second = await _visit(ground, options)
     if not second.tickets:
         return Resumed(session_id=by_id, ticket=False)
     third = await _visit(ground, options, resume=second.serialised())

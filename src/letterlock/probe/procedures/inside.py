@@ -9,7 +9,7 @@ from letterlock.probe.obstacle import Obstacle, step
 from letterlock.probe.procedures.ground import Ground, implicit
 from letterlock.probe.procedures.openssl import ChosenSession
 
-#: How long a banner inside TLS is waited for: there no postscreen(8) holds it back.
+#: How long a banner is waited for where nothing but manners turns on it.
 _BANNER_SECONDS = 3.0
 
 
@@ -19,18 +19,19 @@ async def begin_tls(ground: Ground, conversation: Conversation, session: ChosenS
         await conversation.channel.handshake(session, implicit=implicit(ground))
 
 
-async def settle(ground: Ground, conversation: Conversation) -> None:
+async def settle(ground: Ground, conversation: Conversation, seconds: float | None = None) -> None:
     """Make it ours to speak inside TLS, so that leaving says QUIT or LOGOUT there; on implicit TLS
-    that takes the banner. Raises Obstacle."""
+    that takes the banner, within `seconds` or the limit. Raises Obstacle."""
     if not implicit(ground):
         conversation.dialogue.enter_tls()
         return
-    async with step("the banner", min(_BANNER_SECONDS, ground.limits.banner)):
+    longest = ground.limits.banner
+    async with step("the banner", longest if seconds is None else min(seconds, longest)):
         await conversation.banner()
 
 
 async def settle_if_possible(ground: Ground, conversation: Conversation) -> None:
-    """`settle` where nothing turns on it but a civil farewell, whose answer TLS 1.3's tickets come
-    with."""
+    """`settle` for the sake of a civil farewell, but not for long; TLS 1.3's tickets come before
+    the banner, or with the farewell's answer."""
     with suppress(Obstacle):
-        await settle(ground, conversation)
+        await settle(ground, conversation, _BANNER_SECONDS)

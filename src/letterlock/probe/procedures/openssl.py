@@ -176,6 +176,7 @@ class ChosenSession(TlsSession):
             raise ValueError("not a serialised session")
         try:
             _lib.SSL_set_session(self._connection._ssl, session)
+            _lib.ERR_clear_error()
         finally:
             _lib.SSL_SESSION_free(session)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from letterlock.model.cipher_suites import cipher_suite_named
 from letterlock.model.tls_names import alert_name
 from letterlock.model.unknown import Cause
 from letterlock.probe.ask import TlsOptions
@@ -69,12 +70,14 @@ def goodbye(version: int) -> bytes:
     return alert_record(version, Alert(WARNING, CLOSE_NOTIFY))
 
 
-def offer(options: TlsOptions, suites: tuple[int, ...] = USUAL_SUITES) -> Offer:
-    """An ordinary client's offer up to the lower of `options.maximum` and TLS 1.2."""
+def offer(options: TlsOptions, usual: tuple[int, ...] = USUAL_SUITES) -> Offer:
+    """A client's offer up to the lower of `options.maximum` and TLS 1.2, of the suites in `options`
+    or, where there are none, `usual`."""
     highest = min(_VERSIONS[options.maximum], TLS1_2)
+    named = map(cipher_suite_named, options.cipher_suites)
     return Offer(
         versions=(min(highest, TLS1_0), highest),
-        cipher_suites=suites,
+        cipher_suites=tuple(suite.code for suite in named if suite) or usual,
         server_name=server_name(options.sni) if options.sni else None,
         groups=_GROUPS,
         signature_schemes=_SCHEMES,
