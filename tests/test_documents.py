@@ -14,7 +14,18 @@ TOP = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted(
     path for path in (*TOP.glob("*.md"), *(TOP / "docs").rglob("*.md")) if ".venv" not in path.parts
 )
-VERBS = ("secure", "check", "rollback", "history", "recover", "cert", "demo")
+VERBS = (
+    "secure",
+    "check",
+    "explain",
+    "diff",
+    "schema",
+    "rollback",
+    "history",
+    "recover",
+    "cert",
+    "demo",
+)
 
 
 def test_help_is_quoted_as_it_is() -> None:

@@ -21,6 +21,9 @@ from letterlock.model.errors import LetterlockError
 VERBS = {
     "secure": "Put a certificate on this mail server, harden it, prove it works.",
     "check": "Look at any mail server's TLS from outside.",
+    "explain": "Say what a finding of check means, and what to set.",
+    "diff": "Say what changed between two reports of check.",
+    "schema": "Print the JSON Schema of what check writes.",
     "rollback": "Undo what an earlier run changed.",
     "history": "List what was changed, and when.",
     "recover": "Bring a run that was cut short back to the old state.",
