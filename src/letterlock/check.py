@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 from letterlock.certs.trust import TrustStore
-from letterlock.findings.assess import assess
+from letterlock.findings.assess import judge
 from letterlock.findings.reach import determined
-from letterlock.model.errors import InputError
+from letterlock.model.errors import InputError, UndeterminedError
 from letterlock.model.facts import EndpointFacts, TargetFacts
 from letterlock.model.finding import Finding
-from letterlock.model.service import BY_PORT, SERVICES, Endpoint, Service, TlsMode
-from letterlock.model.unknown import Cause, Unknown
+from letterlock.model.service import BY_PORT, SERVICES, Endpoint, Role, Service
+from letterlock.model.tls_facts import Depth
 from letterlock.model.verdict import Verdict
-from letterlock.probe.limits import Limits
-from letterlock.probe.observe import observe
+from letterlock.probe.examine import Examination, Manners, examine
+from letterlock.probe.plan import ChainReader, Demands, Planner
 from letterlock.probe.resolve import Family, Target, resolve
+from letterlock.probe.run import Inquiry
+from letterlock.probe.tls import server_name
+from letterlock.profiles.demand import tolerated
+from letterlock.profiles.profile import Profile, load
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What to ask of each target. `name` is sent as SNI and verified, by default the target's own;
     `ports` are those to visit instead of all seven; `service` is what listens on ports that are
-    none of the seven."""
+    none of the seven; `profiles` are those that the facts are held against."""
 
     trust: TrustStore
     name: str | None = None
     ports: tuple[int, ...] = ()
     service: Service | None = None
     family: Family = Family.BOTH
-    limits: Limits = field(default_factory=Limits)
-    ehlo_name: str | None = None
+    manners: Manners = field(default_factory=Manners)
+    depth: Depth = Depth.STANDARD
+    profiles: tuple[Profile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,63 +55,160 @@ class Checked:
     verdict: Verdict | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """A target that has no address."""
+
+    target: Target
+    error: UndeterminedError
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Something has become known of `endpoint`, or everything that will be (`finished`);
+    `endpoints` are those of all `targets`, as far as they are known."""
+
+    endpoint: Endpoint
+    finished: bool
+    endpoints: int
+    targets: int
+
+
 def endpoints_of(target: Target, request: Request) -> tuple[Endpoint, ...]:
     """Where to look: every address of the target, on the ports asked for, address by address.
 
     Raises InputError for a port that could be any service, UndeterminedError where the name does
     not resolve."""
-    ports = (target.port,) if target.port is not None else request.ports
-    services = [(port, _service(port, request.service)) for port in dict.fromkeys(ports)]
-    if not services:
-        services = [(service.port, service) for service in SERVICES]
+    services = _services(target, request)
     addresses = resolve(target, request.family)
     return tuple(
         Endpoint(address, port, service) for address in addresses for port, service in services
     )
 
 
-def check(
-    target: Target,
+def check_all(
+    targets: Sequence[Target],
     request: Request,
-    endpoints: Sequence[Endpoint],
-    progress: Callable[[EndpointFacts], None] | None = None,
-) -> Checked:
-    """Visit `endpoints` and judge what is seen. A KeyboardInterrupt ends the visits, not the
-    judgement: what was not reached by then is Unknown."""
-    name = request.name or target.name
-    started, clock = datetime.now(UTC), time.monotonic()
-    seen: dict[Endpoint, EndpointFacts] = {}
+    *,
+    done: Callable[[Checked | Unresolved], None],
+    progress: Callable[[Progress], None] | None = None,
+) -> bool:
+    """Visit all targets, several at once, and judge what is seen: `done` is told of each in their
+    order, as soon as it and all before it are finished, `progress` of every step. True where a
+    KeyboardInterrupt cut the run short: it ends the visits, not the judgement, and what was not
+    reached by then is Unknown.
 
-    def note(facts: EndpointFacts) -> None:
-        seen[facts.endpoint] = facts
-        if progress is not None:
-            progress(facts)
-
-    interrupted = False
+    Raises InputError before the first visit for a port that could be any service, and for an
+    address of a family that is not wanted."""
+    for target in targets:
+        if target.is_address:
+            endpoints_of(target, request)
+        else:
+            _services(target, request)
+    run = _Run(targets, request, done, progress)
     try:
-        observe(
-            endpoints,
-            name,
-            request.trust,
-            request.limits,
-            ehlo_name=request.ehlo_name,
-            progress=note,
-            at=started,
-        )
+        examine(run.examinations, request.trust, request.manners, told=run.tell, done=run.next)
     except KeyboardInterrupt:
-        interrupted = True
-    facts = TargetFacts(
-        target=target.text,
-        name=name,
-        started=started,
-        seconds=time.monotonic() - clock,
-        endpoints=tuple(
-            seen.get(endpoint) or _interrupted(endpoint, name) for endpoint in endpoints
-        ),
-        connections=sum(1 for one in seen.values() if not one.closed),
+        run.interrupt()
+        return True
+    return False
+
+
+class _Run:
+    """The targets under way, told of in their order."""
+
+    def __init__(
+        self,
+        targets: Sequence[Target],
+        request: Request,
+        done: Callable[[Checked | Unresolved], None],
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self._targets = targets
+        self._request = request
+        self._done = done
+        self._progress = progress
+        self._told = 0
+        self.examinations = [
+            Examination(
+                request.name or target.name,
+                partial(endpoints_of, target, request),
+                partial(_planner, request, request.name or target.name, datetime.now(UTC)),
+            )
+            for target in targets
+        ]
+
+    def tell(self, _examination: Examination, inquiry: Inquiry) -> None:
+        if self._progress is None:
+            return
+        self._progress(
+            Progress(
+                inquiry.endpoint,
+                finished=inquiry.finished,
+                endpoints=sum(len(each.inquiries) for each in self.examinations),
+                targets=len(self.examinations),
+            )
+        )
+
+    def next(self, _examination: Examination) -> None:
+        """One has finished: tell of those that have nobody unfinished before them."""
+        while self._told < len(self._targets) and self.examinations[self._told].finished:
+            self._hand_over(self._told, interrupted=False)
+            self._told += 1
+
+    def interrupt(self) -> None:
+        """Tell of the rest, as far as it was begun."""
+        for number in range(self._told, len(self._targets)):
+            examination = self.examinations[number]
+            if examination.inquiries or examination.error:
+                self._hand_over(number, interrupted=not examination.finished)
+
+    def _hand_over(self, number: int, *, interrupted: bool) -> None:
+        target, examination = self._targets[number], self.examinations[number]
+        if examination.error is not None:
+            self._done(Unresolved(target, examination.error))
+            return
+        facts = TargetFacts(
+            target=target.text,
+            name=examination.name,
+            started=examination.started or datetime.now(UTC),
+            seconds=examination.seconds,
+            endpoints=examination.facts(),
+            connections=examination.connections,
+        )
+        asked_for_ports = target.port is not None or bool(self._request.ports)
+        known = determined(facts, asked_for_ports)
+        findings, verdict = judge(facts, self._request.profiles)
+        self._done(Checked(facts, findings, known, interrupted, verdict))
+
+
+def _planner(request: Request, name: str, at: datetime, first: EndpointFacts) -> Planner:
+    """What is to be asked of an endpoint after its `first` visit. The depth `verdict` refutes, or
+    not, that it meets the first profile asked for, by default `intermediate`."""
+    endpoint, most = first.endpoint, request.manners.max_connections
+    sni = server_name(name)
+    return Planner(
+        endpoint,
+        sni.decode("ascii") if sni else None,
+        request.depth,
+        reader=ChainReader(name, request.trust, at),
+        demands=_demands(request, endpoint.service.role),
+        max_connections=None if most is None else max(0, most - 1),
     )
-    asked_for_ports = target.port is not None or bool(request.ports)
-    return Checked(facts, assess(facts), determined(facts, asked_for_ports), interrupted)
+
+
+def _demands(request: Request, role: Role) -> Demands | None:
+    if request.depth is not Depth.VERDICT:
+        return None
+    profile = request.profiles[0] if request.profiles else load("intermediate")
+    wanted = tolerated(profile.role(role))
+    return Demands(wanted.versions, wanted.cipher_suites, wanted.groups, wanted.signature_schemes)
+
+
+def _services(target: Target, request: Request) -> list[tuple[int, Service]]:
+    ports = (target.port,) if target.port is not None else request.ports
+    services = [(port, _service(port, request.service)) for port in dict.fromkeys(ports)]
+    return services or [(service.port, service) for service in SERVICES]
 
 
 def _service(port: int, stated: Service | None) -> Service:
@@ -117,9 +219,3 @@ def _service(port: int, stated: Service | None) -> Service:
             f"port {port} is none of the seven mail ports", remedy=f"say --service ({names})"
         )
     return service
-
-
-def _interrupted(endpoint: Endpoint, name: str) -> EndpointFacts:
-    unknown = Unknown("the run was interrupted before", Cause.INTERRUPTED)
-    greeting = None if endpoint.service.tls is TlsMode.IMPLICIT else unknown
-    return EndpointFacts(endpoint, name, greeting, unknown, unknown)

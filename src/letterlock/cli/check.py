@@ -20,19 +20,33 @@ from letterlock.cli.check_output import (
     SarifFile,
     Verbose,
 )
+from letterlock.cli.check_probing import (
+    DepthOption,
+    Ehlo,
+    Fast,
+    MaxConnections,
+    MaxTime,
+    Profiles,
+    Rate,
+    Timeout,
+    manners,
+    profiles,
+)
 from letterlock.cli.check_targets import targets as all_targets
 from letterlock.cli.exit_code import ExitCode
 from letterlock.cli.verb import verb
-from letterlock.model.errors import InputError, UndeterminedError
+from letterlock.model.errors import InputError
 from letterlock.model.finding import Severity
 from letterlock.model.service import SERVICES, Service
+from letterlock.model.tls_facts import Depth
 
 if TYPE_CHECKING:
-    from letterlock.check import Checked, Request
+    from letterlock.check import Checked, Request, Unresolved
+    from letterlock.probe.examine import Manners
     from letterlock.probe.resolve import Target
+    from letterlock.profiles.profile import Profile
     from letterlock.report.result import Result
 
-_LONGEST_SECONDS = 600
 _EPILOG = """Examples:
 
 \b
@@ -108,20 +122,20 @@ def check(
             help="Exit 1 from this severity on: info, low, medium, high, critical.",
         ),
     ] = Severity.MEDIUM,
-    timeout: Annotated[
-        float,
-        typer.Option(metavar="SECONDS", help="Wait this long for each step, a banner above all."),
-    ] = 30,
-    ehlo: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Call ourselves NAME; by default this host's name."),
-    ] = None,
+    depth: DepthOption = Depth.STANDARD,
+    profile: Profiles = None,
+    timeout: Timeout = 30,
+    max_time: MaxTime = 600,
+    max_connections: MaxConnections = None,
+    rate: Rate = None,
+    fast: Fast = False,
+    ehlo: Ehlo = None,
 ) -> None:
     """Look at any mail server's TLS from outside.
 
-    Visits the seven mail ports on every address of each TARGET, over one connection each, and
-    says what is offered, whether its TLS works, and whether clients will accept the certificate.
-    Nobody is logged in and no mail is sent.
+    Visits the seven mail ports on every address of each TARGET and says what is offered, whether
+    its TLS works and how good it is, and whether clients will accept the certificate. Nobody is
+    logged in and no mail is sent; connections are few, and fewer where the server asks for it.
     """
     outputs = Outputs.of(
         {
@@ -145,8 +159,16 @@ def check(
             ports=port or [],
             service=service,
             families=(ipv4, ipv6),
-            timeout=timeout,
-            ehlo=ehlo,
+            depth=depth,
+            profiles=profiles(profile),
+            manners=manners(
+                timeout=timeout,
+                max_time=max_time,
+                max_connections=max_connections,
+                rate=rate,
+                fast=fast,
+                ehlo=ehlo,
+            ),
         )
         run = _Run(request, outputs)
         run.visit_all(all_targets(targets or (), targets_file))
@@ -162,16 +184,14 @@ def _request(
     ports: Sequence[int],
     service: str | None,
     families: tuple[bool, bool],
-    timeout: float,
-    ehlo: str | None,
+    depth: Depth,
+    profiles: tuple[Profile, ...],
+    manners: Manners,
 ) -> Request:
     from letterlock.certs.trust import TrustStore
     from letterlock.check import Request
-    from letterlock.probe.limits import Limits
     from letterlock.probe.resolve import Family, parse_target, port_number
 
-    if not 0 < timeout <= _LONGEST_SECONDS:
-        raise InputError(f"--timeout {timeout:g} is not between 0 and {_LONGEST_SECONDS} seconds")
     family = {(True, False): Family.IPV4, (False, True): Family.IPV6}.get(families, Family.BOTH)
     verified = parse_target(name) if name is not None else None
     if verified is not None and verified.port is not None:
@@ -182,23 +202,10 @@ def _request(
         ports=tuple(port_number(str(each)) for each in ports),
         service=_service(service),
         family=family,
-        limits=Limits.within(timeout),
-        ehlo_name=_ehlo_name(ehlo),
+        depth=depth,
+        profiles=profiles,
+        manners=manners,
     )
-
-
-def _ehlo_name(given: str | None) -> str | None:
-    """The name to say in EHLO: a host name, or an address literal (RFC 5321 section 4.1.3)."""
-    from letterlock.probe.resolve import host_name
-
-    if given is None:
-        return None
-    if given.startswith("[") and given.endswith("]") and given[1:-1].isascii():
-        literal = given[1:-1].removeprefix("IPv6:")
-        if literal and all(char in "0123456789abcdefABCDEF:." for char in literal):
-            return given
-        raise InputError(f"--ehlo {given} is not an address literal such as [192.0.2.1]")
-    return host_name(given)
 
 
 def _service(name: str | None) -> Service | None:
@@ -238,27 +245,28 @@ class _Run:
         return known and not self._undetermined and not self.interrupted
 
     def visit_all(self, targets: Sequence[Target]) -> None:
-        for target in targets:
-            self.visit(target)
-            if self.interrupted:
-                break
+        """All at once; a target that does not resolve is told and does not stop the others."""
+        from letterlock.check import check_all
+        from letterlock.cli.check_progress import progress_bar
 
-    def visit(self, target: Target) -> None:
-        """A target that does not resolve is told and does not stop the others."""
-        from letterlock.check import check, endpoints_of
-        from letterlock.cli.check_progress import visits
+        title = targets[0].shown if len(targets) == 1 else f"{len(targets)} targets"
+        with progress_bar(title) as bar:
 
-        try:
-            endpoints = endpoints_of(target, self._request)
-        except UndeterminedError as error:
-            typer.echo(f"letterlock: {error}", err=True)
+            def done(result: Checked | Unresolved) -> None:
+                with bar.aside():
+                    self._take(result)
+
+            self.interrupted = check_all(targets, self._request, done=done, progress=bar.note)
+
+    def _take(self, result: Checked | Unresolved) -> None:
+        from letterlock.check import Unresolved
+
+        if isinstance(result, Unresolved):
+            typer.echo(f"letterlock: {result.error}", err=True)
             self._undetermined = True
             return
-        with visits(target.shown, len(endpoints)) as note:
-            checked = check(target, self._request, endpoints, note)
-        self.results.append(checked)
-        self.interrupted = checked.interrupted
-        self._show(checked)
+        self.results.append(result)
+        self._show(result)
 
     def exit_code(self, fail_on: Severity) -> ExitCode:
         findings = [finding for checked in self.results for finding in checked.findings]

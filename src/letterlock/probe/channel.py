@@ -29,6 +29,8 @@ class Channel:
         self._allowance = allowance
         self._left = allowance
         self._session: TlsSession | None = None
+        #: Whether the server reset the connection, rather than closed it.
+        self.reset = False
 
     @classmethod
     async def open(cls, endpoint: Endpoint, allowance: int) -> Self:
@@ -107,7 +109,11 @@ class Channel:
             self._socket.close()
 
     async def _read(self) -> bytes:
-        data = await self._loop.sock_recv(self._socket, _CHUNK)
+        try:
+            data = await self._loop.sock_recv(self._socket, _CHUNK)
+        except ConnectionResetError:
+            self.reset = True
+            raise
         if not data:
             raise EOFError
         self._left -= len(data)

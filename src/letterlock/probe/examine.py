@@ -23,15 +23,18 @@ from letterlock.probe.run import Caller, Inquiry, Plan
 
 #: Targets visited at once; each has two addresses as a rule.
 _TARGETS = 100
-_TARGETS_FAST = 32
+_TARGETS_FAST = 16
+#: At once to one address where there is no need to be gentle: LOOPBACK_CONCURRENCY for each of
+#: seven ports. Postfix allows a client 50 per service (smtpd_client_connection_count_limit).
+_FAST = 42
 
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """How much we ask of a server's patience. `fast` is as many connections at once to any address
-    as to our own; `rate` the most per minute and address; `max_connections` the most per endpoint;
-    `max_seconds` how long one target may take in all. `ehlo_name` is what we call ourselves, by
-    default this host's name."""
+    """How much we ask of a server's patience. `fast` is as many connections at once to each port
+    as there are else to all ports of our own address; `rate` the most per minute and address;
+    `max_connections` the most per endpoint; `max_seconds` how long one target may take in all.
+    `ehlo_name` is what we call ourselves, by default this host's name."""
 
     limits: Limits = field(default_factory=Limits)
     ehlo_name: str | None = None
@@ -174,8 +177,9 @@ class _Round:
 
     def _gate(self, endpoint: Endpoint) -> Gate:
         if endpoint.address not in self._gates:
-            quick = self._manners.fast or _is_loopback(endpoint)
-            at_once = LOOPBACK_CONCURRENCY if quick else REMOTE_CONCURRENCY
+            at_once = LOOPBACK_CONCURRENCY if _is_loopback(endpoint) else REMOTE_CONCURRENCY
+            if self._manners.fast:
+                at_once = _FAST
             self._gates[endpoint.address] = Gate(Governor(at_once, self._manners.rate))
         return self._gates[endpoint.address]
 

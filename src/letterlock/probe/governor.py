@@ -75,8 +75,8 @@ class Pace:
         self._refused_at = float("-inf")
         #: Times it was turned away or cut off since a visit was served.
         self.strikes = 0
-        #: Visits in a row that ended without a byte from a server that should have spoken.
-        self.unanswered = 0
+        #: Visits in a row that were reset where the server should have spoken.
+        self.resets = 0
 
     @property
     def ever_served(self) -> bool:

@@ -27,8 +27,8 @@ _CUT_OFF = (
     Cause.DISCONNECTED,
 )
 
-#: Connections in a row to an implicit-TLS port that not one byte came over.
-_UNANSWERED = 3
+#: Connections in a row to an implicit-TLS port that were reset before the first byte.
+_RESETS = 3
 
 
 def fate(cause: Cause, pace: Pace) -> Fate:
@@ -140,16 +140,16 @@ class EndpointGround:
 
     def _in_hindsight(self, turn: Turn, conversation: Conversation) -> Fate:
         """On implicit TLS a server that lets us in and one that is tired of us look alike until
-        the first byte. One hello that is not answered tells of the hello; several in a row, of
-        us."""
+        the first byte. To close without one is how Dovecot turns down a hello; a reset may mean us:
+        several in a row do."""
         if not self.implicit:
             return Fate.SERVED
         if not conversation.channel.silent:
-            self._pace.unanswered = 0
+            self._pace.resets = 0
             self._gate.greeted(turn)
             return Fate.SERVED
-        self._pace.unanswered += 1
-        if self._pace.unanswered < _UNANSWERED or not self._pace.ever_served:
+        self._pace.resets += conversation.channel.reset
+        if self._pace.resets < _RESETS or not self._pace.ever_served:
             return Fate.SERVED
         self.thwarted = Obstacle("the server no longer answers", Cause.DISCONNECTED)
         return Fate.CUT_OFF

@@ -26,7 +26,10 @@ from letterlock.probe.procedures import PROCEDURES
 #: How often a question that was cut off is asked again; one that was turned away, as long as the
 #: run may last.
 _TRIES = 3
+#: Questions put to one endpoint at once, at most.
+_WORKERS = 6
 _ABSENT = (Cause.CONNECTION_REFUSED, Cause.UNREACHABLE, Cause.NO_ANSWER)
+_INTERRUPTED = Unknown("the run was interrupted before", Cause.INTERRUPTED)
 
 
 class Planner(Protocol):
@@ -36,7 +39,7 @@ class Planner(Protocol):
 
     def learn(self, ask: Ask, outcome: Outcome) -> None: ...
 
-    def facts(self, *, connections: int, refused: int) -> TlsFacts: ...
+    def facts(self, *, connections: int = 0, refused: int = 0) -> TlsFacts: ...
 
 
 #: Makes the planner for an endpoint whose first visit gave these facts; None where there is no TLS
@@ -99,7 +102,7 @@ class Inquiry:
 
     def facts(self) -> EndpointFacts:
         """What is known, and what is not. Ends the inquiry: what is unasked stays so."""
-        unknown = self._over or Unknown("the run was interrupted before", Cause.INTERRUPTED)
+        unknown = _INTERRUPTED if self._over is None else self._over
         if self._first is None:
             return untouched(self.endpoint, self._caller.name, unknown)
         if self._planner is None:
@@ -167,7 +170,7 @@ class Inquiry:
 
     async def _put_all(self) -> None:
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._gate.governor.at_once):
+            for _ in range(min(self._gate.governor.at_once, _WORKERS)):
                 group.create_task(self._work())
 
     async def _work(self) -> None:
