@@ -157,6 +157,7 @@ class Replied:
 
 ProcedureResult = HandshakeResult | Renegotiated | Resumed | EarlyData | Tried | Replied
 
-#: What an Ask comes to. A TLS alert is an Answer (or a HandshakeResult with `alert`); Unknown means
-#: that no answer was had: refused, throttled, timed out, cut off before a byte, budget.
+#: What an Ask comes to. A TLS alert is an Answer (or a HandshakeResult with `alert`), and so is the
+#: connection's end instead of an answer to a hello (CLOSED), which is how Dovecot turns one down;
+#: Unknown means that no answer was had: refused before, throttled, timed out, budget.
 Outcome: TypeAlias = "Answer | ProcedureResult | Unknown"

@@ -19,7 +19,8 @@ _LATER = (b"4", b"* BYE", b"-ERR")
 
 
 async def put_hello(ground: Ground, hello: Hello) -> Answer:
-    """Put it on a fresh connection. Raises Obstacle where not a byte of an answer came."""
+    """Put it on a fresh connection. Raises Obstacle where not a byte of an answer came, except that
+    the connection was ended: so Dovecot and others turn a hello down, and CLOSED is the answer."""
     async with ground.connect() as conversation:
         answer = await _answer(conversation, hello, ground.limits.handshake)
         if answer.outcome in _OPEN:
@@ -41,7 +42,7 @@ async def _answer(conversation: Conversation, hello: Hello, seconds: float) -> A
                 heard = True
                 reader.receive(data)
     except Obstacle as obstacle:
-        if not heard:
+        if not heard and obstacle.unknown.cause is not Cause.DISCONNECTED:
             raise
         return reader.end(obstacle.unknown.reason)
     return reader.end()

@@ -239,7 +239,11 @@ class Inquiry:
             outcome = obstacle.unknown
         finally:
             ground.close()
-        return None if self._again(ask, ground.thwarted) else outcome
+        if self._again(ask, ground.thwarted):
+            return None
+        if ground.thwarted is not None and isinstance(ask.what, Hello):
+            return ground.thwarted.unknown  # no word on the hello: it was meant for us
+        return outcome
 
     def _again(self, ask: Ask, thwarted: Obstacle | None) -> bool:
         """Whether to ask it again later, since it was our manners that it failed by."""

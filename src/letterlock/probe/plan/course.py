@@ -9,7 +9,7 @@ from functools import partial
 
 from letterlock.model.cipher_suites import CipherSuite
 from letterlock.model.tls_facts import Depth
-from letterlock.model.unknown import Cause, Unknown
+from letterlock.model.unknown import Unknown
 from letterlock.probe.plan import groups, signatures, suites
 from letterlock.probe.plan import riders as riding
 from letterlock.probe.plan.ladder import Ladder
@@ -52,6 +52,8 @@ class Shared:
     #: The highest version agreed to so far; 0 before.
     highest: int = 0
     authentications: set[str] = field(default_factory=set)
+    #: Whether a refusal has come by an alert.
+    sends_alerts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +117,7 @@ class Course:
         self._given_up: list[Ladder] = []
         self._suspect: Rider | None = None
         self._count = 0
-        self._cut_off = False
-        self._hung_up_at: int | None = None
+        self._hung_up = False
         self.waiting = False
         #: Whether hellos are made for schemes alone; else they only ride.
         self.drives_schemes = True
@@ -136,13 +137,6 @@ class Course:
     def finished(self) -> bool:
         """Nothing more is to be learnt of its suites, nor under way."""
         return not self.waiting and (self.suites.exhausted or self.obstacle is not None)
-
-    @property
-    def hung_up(self) -> bool:
-        """The first hello was hung up on twice, and another version's was answered later."""
-        mark = self._hung_up_at
-        later = mark is not None and len(self.shared.record.sightings) > mark
-        return later and not self.suites.found
 
     @property
     def absent(self) -> bool:
@@ -319,13 +313,6 @@ class Course:
         return None
 
     def _stop(self, sent: Sent, reason: Unknown) -> None:
-        """Some servers refuse by hanging up. What was hung up on is put a second time; that it was
-        a refusal is believed where, later, something else is answered."""
-        if reason.cause is Cause.DISCONNECTED and sent.critical is not None and not self._cut_off:
-            self._cut_off = True
-            return
-        if reason.cause is Cause.DISCONNECTED and self._cut_off:
-            self._hung_up_at = len(self.shared.record.sightings)
         if sent.rider is not None:
             self.shared.riders.give_up(sent.rider, reason)
         self.obstacle = reason
@@ -338,6 +325,10 @@ class Course:
         return None
 
     def _refused(self, sent: Sent, refusal: Refusal) -> None:
+        if self._doubtful(refusal):
+            if sent.rider is not None:
+                self.shared.riders.open.append(sent.rider)
+            return
         if sent.rider is not None:
             self._suspect = sent.rider
             self.shared.riders.suspect(sent.rider, refusal.alert)
@@ -348,6 +339,14 @@ class Course:
         else:
             self.closed_without_a_word |= refusal.alert is None
             self._turned_down(sent.critical)
+
+    def _doubtful(self, refusal: Refusal) -> bool:
+        """Some servers say no by hanging up. One that has sent alerts is put the question again."""
+        if refusal.alert is not None:
+            self.shared.sends_alerts = True
+            return False
+        self._hung_up, before = True, self._hung_up
+        return self.shared.sends_alerts and not before
 
     def _turned_down(self, ladder: Ladder) -> None:
         if ladder is self.suites and not ladder.found and self.first_offer:
@@ -361,7 +360,7 @@ class Course:
             Sighting(self.version, riding.apply(sent.rider, sent.offer), sent.rider, answer)
         )
         self._settle_passengers(sent)
-        self._cut_off = False
+        self._hung_up = False
         first = not self.suites.found
         if not self._learn_suite(sent, answer.cipher_suite):
             self.obstacle = _CONTRADICTION

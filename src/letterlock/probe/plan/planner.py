@@ -251,9 +251,6 @@ class Planner:
                 self._sslv2 = False
         elif isinstance(outcome, Unknown):
             self._sslv2 = outcome
-            if outcome.cause is Cause.DISCONNECTED and self._shared.record.sightings:
-                # What does not know SSLv2 takes its hello for garbage, and hangs up.
-                self._sslv2 = False
 
     def _learn_script(self, ask: Ask, outcome: Outcome) -> None:
         self._scripts.learn(ask.key, outcome)
@@ -320,7 +317,7 @@ class Planner:
         if course.suites.found:
             return True
         if course.obstacle is not None:
-            return False if course.hung_up else course.obstacle
+            return course.obstacle
         if not course.suites.exhausted:
             return missing
         if course.closed_without_a_word and not self._met_anything:
