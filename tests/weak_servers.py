@@ -38,11 +38,12 @@ from letterlock.model.service import IMAPS, SMTP, Endpoint, MailProtocol, Servic
 from letterlock.wire.tls.alert import FATAL, Alert
 from letterlock.wire.tls.certificates import Certificate
 from letterlock.wire.tls.client_hello import ClientHello
-from letterlock.wire.tls.code_points import TLS1_2, ContentType, ExtensionType, HandshakeType
+from letterlock.wire.tls.code_points import SSL2, TLS1_2, ContentType, ExtensionType, HandshakeType
 from letterlock.wire.tls.extensions import Extension, Extensions, renegotiation_info
 from letterlock.wire.tls.handshake import Message
-from letterlock.wire.tls.records import Record
+from letterlock.wire.tls.records import Record, Sslv2Record
 from letterlock.wire.tls.server_hello import ServerHello
+from letterlock.wire.tls.sslv2 import Sslv2ClientHello, Sslv2Error, Sslv2ServerHello
 from tests.probe.hostile import Script, serving, wait_for_the_end
 
 HOSTNAME = "mail.example.com"
@@ -430,15 +431,20 @@ def scripted(
     extensions: Extensions = (),
     service: Service = SMTP,
     suite: int = _RSA_AES128_CBC_SHA,
+    compression: int = 0,
 ) -> Iterator[Endpoint]:
-    """Answers a ClientHello that has `suite` with the flight, `extensions` in its hello, then hands
-    over to `reaction`."""
+    """Answers a ClientHello that has `suite` and `compression` with the flight of static RSA key
+    exchange, `extensions` in its hello, then hands over to `reaction`. So it is a server with an
+    export suite (0x0003), with NULL (0x0001), with compression (1) …"""
 
     def script(connection: socket.socket) -> None:
-        if suite not in ClientHello.parse(record(connection).fragment[4:]).cipher_suites:
+        theirs = ClientHello.parse(record(connection).fragment[4:])
+        if suite not in theirs.cipher_suites or compression not in theirs.compressions:
             fail(connection, 40)
             return
-        hello = ServerHello(TLS1_2, bytes(32), b"", suite, 0, (renegotiation_info(), *extensions))
+        hello = ServerHello(
+            TLS1_2, bytes(32), b"", suite, compression, (renegotiation_info(), *extensions)
+        )
         flight = (hello, Certificate((_der(),)), Message(HandshakeType.SERVER_HELLO_DONE, b""))
         for message in flight:
             say(connection, ContentType.HANDSHAKE, bytes(message))
@@ -570,3 +576,23 @@ def ticketbleed(*, vulnerable: bool, service: Service = SMTP) -> Iterator[Endpoi
 
         with _after_dialogue(script, service) as endpoint:
             yield endpoint
+
+
+@contextmanager
+def sslv2(*kinds: int, service: Service = SMTP) -> Iterator[Endpoint]:
+    """A server of SSLv2 with these cipher kinds of three bytes; DROWN's precondition. Every other
+    hello is refused."""
+
+    def script(connection: socket.socket) -> None:
+        head = _exactly(connection, 2)
+        if not head[0] & 0x80:
+            fail(connection, 70)
+            return
+        hello = Sslv2ClientHello.parse(_exactly(connection, int.from_bytes(head, "big") & 0x7FFF))
+        both = tuple(kind for kind in kinds if kind in hello.cipher_kinds)
+        answer = Sslv2ServerHello(SSL2, _der(), both, bytes(16)) if both else Sslv2Error(1)
+        connection.sendall(bytes(Sslv2Record(bytes(answer))))
+        wait_for_the_end(connection)
+
+    with _after_dialogue(script, service) as endpoint:
+        yield endpoint

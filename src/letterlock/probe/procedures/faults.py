@@ -34,9 +34,10 @@ async def heartbleed(ground: Ground, options: TlsOptions) -> Tried:
         answer = await tls.ask(replace(offer(options), extra=(heartbeat(),)))
         if isinstance(answer, str):
             return _out_of_reach(answer)
-        if answer.extensions.heartbeat_mode is None:
-            return Tried(present=False, evidence="the heartbeat extension is not answered")
         version = answer.version or TLS1_2
+        if answer.extensions.heartbeat_mode is None:
+            await tls.call_off(version)
+            return Tried(present=False, evidence="the heartbeat extension is not answered")
         reaction = await tls.provoke(heartbeat_request(version, _CLAIMED) + goodbye(version))
     if reaction.heartbeat_bytes:
         return Tried(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from letterlock.model.cipher_suites import cipher_suite_named
@@ -14,7 +15,7 @@ from letterlock.probe.obstacle import Obstacle, network_obstacle
 from letterlock.probe.procedures.ground import Ground
 from letterlock.probe.tls import server_name
 from letterlock.wire.error import WireError
-from letterlock.wire.tls.alert import CLOSE_NOTIFY, WARNING, Alert
+from letterlock.wire.tls.alert import CLOSE_NOTIFY, USER_CANCELED, WARNING, Alert
 from letterlock.wire.tls.answer import Answer, Outcome, ServerAnswer
 from letterlock.wire.tls.client_hello import Offer
 from letterlock.wire.tls.code_points import TLS1_0, TLS1_2, VERSION_NAMES, ContentType
@@ -109,6 +110,13 @@ class RawTls:
             raise network_obstacle(error, "waiting for the ServerHello") from None
         self._rest = reader.leftover()
         return _usable(reader.end())
+
+    async def call_off(self, version: int) -> None:
+        """Say that the handshake is not gone on with (RFC 8446 section 6.1)."""
+        canceled = alert_record(version, Alert(WARNING, USER_CANCELED))
+        with suppress(OSError):  # a time-out too
+            async with asyncio.timeout(self._limits.farewell):
+                await self._channel.send(canceled + goodbye(version))
 
     async def provoke(self, data: bytes) -> Reaction:
         """Send `data`; what comes of it up to a fatal alert, the connection's end or the end of

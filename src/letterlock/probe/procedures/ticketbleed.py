@@ -32,9 +32,13 @@ async def ticketbleed(ground: Ground, options: TlsOptions) -> Tried:
 
 async def _present(ground: Ground, options: TlsOptions, ticket: bytes) -> Tried:
     async with ground.connect() as conversation:
+        tls = RawTls(ground, conversation)
         hello = replace(offer(options), session_id=_SESSION_ID, session_ticket=ticket)
-        answer = await RawTls(ground, conversation).ask(hello)
-    echoed = b"" if isinstance(answer, str) or answer.hello is None else answer.hello.session_id
+        answer = await tls.ask(hello)
+        if isinstance(answer, str) or answer.hello is None:
+            return Tried(present=False, evidence=f"a hello with a ticket is refused: {answer}")
+        await tls.call_off(answer.hello.version)
+    echoed = answer.hello.session_id
     if echoed.startswith(_SESSION_ID) and len(echoed) > len(_SESSION_ID):
         return Tried(
             present=True, evidence=f"a session id of 1 byte was echoed as {len(echoed)} bytes"
