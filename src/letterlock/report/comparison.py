@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from letterlock.model.finding import Severity
-from letterlock.report.saved import Saved, SavedEndpoint, SavedFinding
+from letterlock.report.saved import Saved, SavedEndpoint, SavedFinding, place_of
 from letterlock.report.suites import Tone, is_small, suite_tone, version_tone
 
 _T = TypeVar("_T")
@@ -103,7 +103,7 @@ def _reach(old: SavedEndpoint, new: SavedEndpoint) -> Iterator[Difference]:
         direction = Direction.BETTER
     elif before == "TLS" and after.startswith("TLS fails"):
         direction = Direction.WORSE
-    yield Difference("tls", new.place, "TLS", before, after, direction)
+    yield Difference("tls", new.place, "handshake", before, after, direction)
 
 
 _FAILURES = ("tls-alert", "tls-error", "starttls-refused", "plain-on-tls-port")
@@ -236,19 +236,20 @@ def _grade(old: SavedEndpoint, new: SavedEndpoint) -> Iterator[Difference]:
     before, after = (_member(each.grade, "letter", str) for each in (old, new))
     if before is not None and after is not None and before != after:
         direction = Direction.WORSE if after > before else Direction.BETTER
-        yield Difference("grade", new.place, "grade", before, after, direction)
+        yield Difference("grade", new.place, "the endpoint", before, after, direction)
 
 
 def _findings(old: Saved, new: Saved) -> Iterator[Difference]:
     """Findings come, gone, or of another severity; those of endpoints that only one report has are
     part of those. INFO is nothing to complain about."""
     before, after = _by_place(old), _by_place(new)
-    common = _places(old) & _places(new)
+    places_before, places_after = _places(old), _places(new)
+    common = places_before & places_after
     for key, finding in after.items():
         was = before.get(key)
         if key[0] not in common:
             # An endpoint that is new has come with its faults.
-            if _is_bad(finding):
+            if key[0] not in places_before and _is_bad(finding):
                 yield _finding(key, finding, None, finding.severity, Direction.WORSE)
         elif was is None:
             direction = Direction.WORSE if _is_bad(finding) else _OTHER
@@ -279,9 +280,8 @@ def _by_place(report: Saved) -> dict[_Key, SavedFinding]:
 def _place(finding: SavedFinding) -> str:
     if finding.endpoint is None:
         return finding.target
-    host = str(finding.endpoint.get("address", ""))
-    shown = f"[{host}]" if ":" in host else host
-    return f"{finding.target} {shown}:{finding.endpoint.get('port', '')}"
+    address, port = (finding.endpoint.get(name, "") for name in ("address", "port"))
+    return place_of(finding.target, str(address), port)
 
 
 def _places(report: Saved) -> set[str]:

@@ -14,6 +14,12 @@ from letterlock.report.json_report import FORMAT_VERSION
 _Open = Any
 
 
+def place_of(target: str, address: str, port: object) -> str:
+    """A target and an endpoint of it; one of the two where they are the same."""
+    shown = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return shown if target == shown else f"{target} {shown}"
+
+
 class SavedFinding(msgspec.Struct):
     target: str
     id: str
@@ -57,8 +63,7 @@ class SavedEndpoint(msgspec.Struct):
 
     @property
     def place(self) -> str:
-        host = f"[{self.address}]" if ":" in self.address else self.address
-        return f"{self.target} {host}:{self.port}"
+        return place_of(self.target, self.address, self.port)
 
 
 class SavedTarget(msgspec.Struct):
