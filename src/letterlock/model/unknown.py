@@ -40,6 +40,8 @@ class Cause(StrEnum):
     INTERRUPTED = "interrupted"
     #: An earlier step failed, so that this one was not reached.
     NOT_REACHED = "not-reached"
+    #: The question does not arise: nothing is missing.
+    NOT_APPLICABLE = "not-applicable"
 
 
 @dataclass(frozen=True, slots=True)

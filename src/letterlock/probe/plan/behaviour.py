@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from letterlock.model.tls_facts import Behaviour, Resumption, Ternary
-from letterlock.model.unknown import Unknown
+from letterlock.model.unknown import Cause, Unknown
 from letterlock.probe.ask import EarlyData, ProcedureName, Renegotiated, Resumed
 from letterlock.probe.plan import groups, suites
 from letterlock.probe.plan.record import Record, Sighting
@@ -13,8 +13,10 @@ from letterlock.probe.plan.riders import Rider, Riders
 from letterlock.probe.plan.scripts import RESUME_12, RESUME_13, Scripts
 from letterlock.wire.tls.code_points import TLS1_3, ExtensionType
 
-_ONLY_TLS13 = Unknown("TLS 1.3 settles it: nothing below is offered")
-_NO_CBC = Unknown("no CBC suite was chosen: there is nothing that it would change")
+_ONLY_TLS13 = Unknown("TLS 1.3 settles it: nothing below is offered", Cause.NOT_APPLICABLE)
+_NO_CBC = Unknown(
+    "no CBC suite was chosen: there is nothing that it would change", Cause.NOT_APPLICABLE
+)
 
 
 def behaviour(record: Record, riders: Riders, scripts: Scripts, missing: Unknown) -> Behaviour:
@@ -92,7 +94,11 @@ def _resumption(scripts: Scripts, missing: Unknown) -> Resumption:
     def value(outcome: object, field: str) -> Ternary:
         if isinstance(outcome, Resumed):
             found: bool | None = getattr(outcome, field)
-            return Unknown("the version does not have it") if found is None else found
+            return (
+                Unknown("the version does not have it", Cause.NOT_APPLICABLE)
+                if found is None
+                else found
+            )
         return outcome if isinstance(outcome, Unknown) else missing
 
     hints = [each.lifetime_hint for each in (below, above) if isinstance(each, Resumed)]

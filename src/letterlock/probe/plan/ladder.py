@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from letterlock.model.tls_facts import NOT_ASKED, Order
-from letterlock.model.unknown import Unknown
+from letterlock.model.unknown import Cause, Unknown
 
 Strike = Callable[[int], Iterable[int]]
 
-ONE_ONLY = Unknown("there is only one: nothing to put in order")
+ONE_ONLY = Unknown("there is only one: nothing to put in order", Cause.NOT_APPLICABLE)
 INCONSISTENT = Unknown("the server's choices contradict each other")
 
 

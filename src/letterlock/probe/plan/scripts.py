@@ -9,7 +9,7 @@ from letterlock.model.cipher_suites import suite_name
 from letterlock.model.service import Endpoint, TlsMode
 from letterlock.model.signature_schemes import scheme_name, signature_scheme
 from letterlock.model.tls_facts import Depth
-from letterlock.model.unknown import Unknown
+from letterlock.model.unknown import Cause, Unknown
 from letterlock.probe.ask import (
     Ask,
     EarlyData,
@@ -30,7 +30,7 @@ RESUME_13 = "resume TLSv1.3"
 #: Full handshakes of a server that speaks TLS 1.3 alone, for its certificates.
 HANDSHAKES = ("handshake RSA", "handshake ECDSA", "handshake without a name")
 #: As `probe.ask` has them.
-_WEIGHTS = {RESUME_12: 3, RESUME_13: 2, ProcedureName.ROBOT: 10, ProcedureName.TICKETBLEED: 2}
+_WEIGHTS = {RESUME_12: 4, RESUME_13: 2, ProcedureName.ROBOT: 10, ProcedureName.TICKETBLEED: 2}
 _ABOUT_THE_DIALOGUE = (
     ProcedureName.STARTTLS_INJECTION,
     ProcedureName.SECOND_STARTTLS,
@@ -45,7 +45,9 @@ _FULL = (
     ProcedureName.ROBOT,
 )
 
-_NO_DIALOGUE = Unknown("TLS begins with the first byte: there is no dialogue before it")
+_NO_DIALOGUE = Unknown(
+    "TLS begins with the first byte: there is no dialogue before it", Cause.NOT_APPLICABLE
+)
 
 
 @dataclass(slots=True)
@@ -148,10 +150,10 @@ class Scripts:
 
     def _handshake(self, key: str) -> TlsOptions | object | None:
         if self._below is not None or not self._tls13:
-            return Unknown("the certificates are seen without it")
+            return Unknown("the certificates are seen without it", Cause.NOT_APPLICABLE)
         sni = None if key == HANDSHAKES[2] else self.shared.sni
         if key == HANDSHAKES[2] and self.shared.sni is None:
-            return Unknown("there is no name to leave out")
+            return Unknown("there is no name to leave out", Cause.NOT_APPLICABLE)
         schemes: tuple[str, ...] = ()
         if key != HANDSHAKES[2] and self.shared.depth is not Depth.VERDICT:
             schemes = _schemes(key.split()[1])
@@ -177,7 +179,7 @@ class Scripts:
 
     def _resume_12(self) -> TlsOptions | object | None:
         if self._below is None:
-            return Unknown("no version below TLS 1.3 is offered")
+            return Unknown("no version below TLS 1.3 is offered", Cause.NOT_APPLICABLE)
         if not self._seen_enough:
             return None
         if not (self._gives_tickets or self._gives_session_ids):
@@ -207,7 +209,7 @@ class Scripts:
 
     def _resume_13(self) -> TlsOptions | object | None:
         if not self._tls13:
-            return Unknown("TLS 1.3 is not offered")
+            return Unknown("TLS 1.3 is not offered", Cause.NOT_APPLICABLE)
         return self._options(self.courses[TLS1_3])
 
     def _early_data(self) -> TlsOptions | object | None:
