@@ -16,6 +16,7 @@ from letterlock.findings import known_faults
 from letterlock.findings.assess import assess, judge
 from letterlock.findings.reach import determined
 from letterlock.findings.rule import REGISTRY
+from letterlock.findings.unknowns import is_gap
 from letterlock.model.certificate import ChainFault
 from letterlock.model.finding import Severity
 from letterlock.model.service import IMAP, IMAPS, POP3, SERVICES, SMTP, SUBMISSION, SUBMISSIONS
@@ -137,7 +138,7 @@ CASES: list[tuple[str, Spoil, Severity, Severity]] = [
     ("common-dh-prime", primes(1024, "RFC 2409 group 2"), LOW, MEDIUM),
     ("key-share-reused", behaving(reuses_dh_value=True), LOW, LOW),
     ("key-share-reused", behaving(reuses_ecdh_value=True), LOW, LOW),
-    ("sha1-signature", schemes("rsa_pkcs1_sha1"), INFO, LOW),
+    ("sha1-signature", schemes("rsa_pkcs1_sha1"), INFO, INFO),
     ("md5-signature", schemes("rsa_pkcs1_md5"), LOW, MEDIUM),
     ("certificate-expired", chains(served(ChainFault.EXPIRED, sha256="99" * 32)), MEDIUM, CRITICAL),
     ("name-mismatch", chains(served(ChainFault.NAME_MISMATCH, sha256="99" * 32)), LOW, HIGH),
@@ -355,6 +356,7 @@ def test_an_address_without_facts_is_not_compared() -> None:
 
 _UNKNOWNS = (
     NOT_ASKED,
+    Unknown("does not arise", Cause.NOT_APPLICABLE),
     Unknown("timed out", Cause.TIMEOUT),
     Unknown("not reached", Cause.NOT_REACHED),
 )
@@ -382,7 +384,8 @@ def unknown_everywhere(unknown: Unknown) -> TlsFacts:
 def test_unknown_is_never_a_fault(unknown: Unknown, service: Any) -> None:
     facts = replace(deep(service), tls=unknown_everywhere(unknown))
     found = assess(target(facts))
-    assert [each.id for each in found] == ([] if unknown == NOT_ASKED else ["could-not-determine"])
+    expected = ["could-not-determine"] if is_gap(unknown) else []
+    assert [each.id for each in found] == expected
     for finding in found:
         assert finding.severity is INFO
         for word in ("SSLv2", "heartbleed", "compression", "injection", unknown.reason):
@@ -394,6 +397,7 @@ def test_gaps_are_told_by_their_reason_once() -> None:
     facts = behaving(compression=known, heartbeat=known, early_data=Unknown("no tickets"))(
         deep(SMTP)
     )
+    facts = behaving(strict_alpn=Unknown("no", Cause.NOT_APPLICABLE))(facts)
     (finding,) = assess(target(facts))
     assert finding.evidence == "compression, heartbeat: 421 too many; early data: no tickets"
 

@@ -68,12 +68,14 @@ KEY_SHARE_REUSED = define(
 SHA1_SIGNATURE = define(
     "sha1-signature",
     "The handshake may be signed with SHA-1",
-    "A client that asks for a SHA-1 signature gets one; collisions are affordable now. On port 25 "
-    "it serves older senders.",
+    "A client that asks for nothing better gets a SHA-1 signature; collisions are affordable now. "
+    "No current client asks, and Postfix has no setting for it: nothing to complain about.",
     source="RFC 9155 sections 2 and 3",
-    severity=per_role(Severity.INFO, Severity.LOW),
-    postfix="Leave OpenSSL's security level at 2 or above (no @SECLEVEL=0 or 1 in a cipher list, "
-    "CipherString or SignatureAlgorithms of openssl.cnf); OpenSSL 3 refuses SHA-1 there.",
+    severity=Severity.INFO,
+    postfix="In openssl.cnf, or from 3.9 on in the file of Postfix's tls_config_file: "
+    "SignatureAlgorithms without SHA1. Postfix takes OpenSSL's security level back to 0.",
+    dovecot="Leave OpenSSL's security level at 1 or above (no @SECLEVEL=0 in ssl_cipher_list or "
+    "CipherString of openssl.cnf).",
 )
 MD5_SIGNATURE = define(
     "md5-signature",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from letterlock.findings.rule import Rule, define
@@ -36,7 +36,7 @@ def _rule(
         title,
         f"{explanation} The profile is the bar you chose; what it asks of port 25 stands in its "
         "own section, which may be lower (RFC 7435).",
-        source="the profile (its source is in the evidence)",
+        source="the profile's own source",
         severity=Severity.MEDIUM,
         postfix=postfix,
         dovecot=dovecot,
@@ -148,8 +148,8 @@ class _Comparison:
         if stance == "allowed":
             return
         if isinstance(answer, Unknown):
-            if stance == "forbidden":
-                self.unsure(what)
+            if stance == "forbidden" and answer.cause is not Cause.NOT_APPLICABLE:
+                self.unsure(f"whether {what}")
         elif answer is bad:
             self.note(rule, what, stance)
 
@@ -173,7 +173,7 @@ def _verdict(seen: _Comparison, profile: Profile) -> ProfileVerdict:
     breaches = tuple(dict.fromkeys(breach.text for breach in seen.breaches))
     met: bool | Unknown = not breaches
     if not breaches and seen.open_questions:
-        met = Unknown(f"not determined: {', '.join(dict.fromkeys(seen.open_questions))}")
+        met = Unknown("; ".join(dict.fromkeys(seen.open_questions)))
     return ProfileVerdict(profile.name, profile.title, met, breaches)
 
 
@@ -182,11 +182,16 @@ def _findings(seen: _Comparison, profile: Profile, facts: EndpointFacts) -> Iter
     for breach in seen.breaches:
         by_rule.setdefault(breach.rule.id, []).append(breach)
     for breaches in by_rule.values():
-        text = "; ".join(dict.fromkeys(breach.text for breach in breaches))
-        yield breaches[0].rule.at(facts.endpoint, f"{text} ({profile.title})")
+        texts = dict.fromkeys(breach.text for breach in breaches)
+        yield _finding(breaches[0].rule, profile, facts, texts)
     if seen.phase_out:
-        text = "; ".join(dict.fromkeys(seen.phase_out))
-        yield PHASE_OUT.at(facts.endpoint, f"{text} ({profile.title})", Severity.LOW)
+        finding = _finding(PHASE_OUT, profile, facts, seen.phase_out)
+        yield replace(finding, severity=Severity.LOW)
+
+
+def _finding(rule: Rule, profile: Profile, facts: EndpointFacts, texts: Iterable[str]) -> Finding:
+    evidence = f"{profile.name}: {'; '.join(dict.fromkeys(texts))}"
+    return replace(rule.at(facts.endpoint, evidence), source=profile.source)
 
 
 def _has_no_tls(facts: EndpointFacts) -> bool:
@@ -211,26 +216,35 @@ def _protocols(seen: _Comparison, tls: TlsFacts) -> None:
 
 def _suites(seen: _Comparison, tls: TlsFacts) -> None:
     """Of versions that the profile forbids only the version is held against the server."""
+    offered: dict[str, list[str]] = {}
     for protocol in tls.protocols:
         if protocol.offered is False or demand.version(seen.role, protocol.name) == "forbidden":
             continue
         for suite in protocol.cipher_suites:
-            stance = demand.cipher_suite(seen.role, suite)
-            seen.note(SUITE, f"{suite} in {protocol.name}", stance)
+            offered.setdefault(suite, []).append(protocol.name)
         if protocol.offered is True and not protocol.complete:
             left = _unrefuted(seen.role, protocol)
             if left:
-                seen.unsure(f"{left} suites of {protocol.name} that it forbids")
+                seen.unsure(f"whether {left} suites that it forbids are in {protocol.name}")
+    _note_suites(seen, offered)
+
+
+def _note_suites(seen: _Comparison, offered: Mapping[str, list[str]]) -> None:
+    for suite, versions in offered.items():
+        text = f"{suite} in {', '.join(versions)}"
+        seen.note(SUITE, text, demand.cipher_suite(seen.role, suite))
 
 
 def _unrefuted(role: RoleProfile, protocol: ProtocolFacts) -> int:
     """How many forbidden suites were neither seen nor refused. Those that need a shared secret
-    no mail server has; unregistered ones nobody offers."""
+    no mail server has; unregistered ones nobody offers; 0x0000 is the state before a handshake and
+    cannot be negotiated (RFC 5246 appendix A.5)."""
     settled = {*protocol.cipher_suites, *protocol.refused}
     return sum(
         1
         for suite in cipher_suites()
         if suite.registered
+        and suite.code
         and not suite.needs_shared_secret
         and suite.name not in settled
         and suite.is_tls13 is (protocol.name == "TLSv1.3")

@@ -43,6 +43,7 @@ OTHERS = frozenset(
         "smtpd_tls_loglevel",
         "smtpd_tls_session_cache_timeout",
         "smtpd_tls_wrappermode",
+        "tls_config_file",
         "tls_server_sni_maps",
         "tls_ssl_options",
         "log_debug",

@@ -23,21 +23,26 @@ COULD_NOT_DETERMINE = define(
     "(mail_max_userip_connections, client_limit), ask later.",
 )
 
-#: Not knowing because of these says nothing about the server: the question does not arise, or an
-#: earlier answer stands for it.
-_BY_NATURE = (Cause.OTHER, Cause.NOT_REACHED)
+#: Answers that are missing because of these are not for a later try to bring: the server's own
+#: words settle no more.
+_FINAL = (Cause.OTHER, Cause.NOT_REACHED)
 
 
 def gaps(tls: TlsFacts) -> Iterator[tuple[str, Unknown]]:
-    """What was asked and not answered: its name and why. What this depth does not ask is none."""
+    """What was asked and not answered: its name and why. What this depth does not ask is none, nor
+    a question that does not arise."""
     for name, value in _all(tls):
-        if isinstance(value, Unknown) and value != NOT_ASKED:
+        if isinstance(value, Unknown) and is_gap(value):
             yield name, value
+
+
+def is_gap(known: Unknown) -> bool:
+    return known != NOT_ASKED and known.cause is not Cause.NOT_APPLICABLE
 
 
 def withheld(tls: TlsFacts) -> bool:
     """Whether an answer is missing that the server, the network or the budget kept from us."""
-    return bool(tls.left_out) or any(known.cause not in _BY_NATURE for _, known in gaps(tls))
+    return bool(tls.left_out) or any(known.cause not in _FINAL for _, known in gaps(tls))
 
 
 def told(tls: TlsFacts) -> str | None:
