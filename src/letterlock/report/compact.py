@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from letterlock.model.facts import EndpointFacts
 from letterlock.model.grade import Grade
+from letterlock.model.service import Endpoint, TlsMode
 from letterlock.model.tls_facts import DialogueFacts, ProtocolFacts, TlsFacts
 from letterlock.model.unknown import Unknown
 from letterlock.model.verdict import Verdict
@@ -24,9 +25,11 @@ from letterlock.report.sheet import (
     scheme,
 )
 from letterlock.report.suites import Tone, suite_grade, suite_tone, version_tone
+from letterlock.report.text import places
 
 #: How many reasons why a profile is not met are told; --verbose tells all.
-_BREACHES = 4
+_BREACHES = 3
+_NUMBERS = {"TLSv1": "1.0", "TLSv1.1": "1.1", "TLSv1.2": "1.2", "TLSv1.3": "1.3"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,27 +41,66 @@ class Block:
 
 
 def blocks(endpoints: Sequence[EndpointFacts], verdict: Verdict | None = None) -> tuple[Block, ...]:
-    """One block for all endpoints that gave the same answers."""
+    """One block for all endpoints that gave the same answers; below it, by which of them a profile
+    is met."""
     same: dict[tuple[Row, ...], list[EndpointFacts]] = {}
     for each in endpoints:
         if each.tls is not None:
-            rows = (*compact(each.tls), *_verdict(each, verdict))
-            same.setdefault(rows, []).append(each)
-    return tuple(Block(tuple(those), rows) for rows, those in same.items() if rows)
+            same.setdefault(compact(each, each.tls), []).append(each)
+    addresses = len({each.endpoint.address for each in endpoints})
+    return tuple(
+        Block(tuple(those), (*rows, *_profiles(those, verdict, addresses)))
+        for rows, those in same.items()
+        if rows
+    )
 
 
-def compact(tls: TlsFacts) -> tuple[Row, ...]:
+def _profiles(
+    those: Sequence[EndpointFacts], verdict: Verdict | None, addresses: int
+) -> Iterator[Row]:
+    found: dict[tuple[Phrase, ...], list[Endpoint]] = {}
+    for each in those:
+        own = verdict.at(each.endpoint) if verdict else None
+        if own is not None and own.profiles:
+            phrases = tuple(profile_phrase(one, one.profile, _BREACHES) for one in own.profiles)
+            found.setdefault(phrases, []).append(each.endpoint)
+    for phrases, at in found.items():
+        where = () if len(at) == len(those) else (Phrase(f"{places(at, addresses)}:"),)
+        yield Row("profile", (*where, *phrases))
+
+
+def compact(facts: EndpointFacts, tls: TlsFacts) -> tuple[Row, ...]:
+    """Without profiles, and without what only one of two ports of the same server can tell."""
+    starttls = facts.endpoint.service.tls is TlsMode.STARTTLS
     rows = (
-        *(_version(each) for each in reversed(tls.protocols) if each.offered is not False),
+        *_versions(tls),
         Row("refused", tuple(Phrase(p.name) for p in tls.protocols if p.offered is False)),
         *_groups(tls),
         Row("DH", tuple(map(prime, tls.diffie_hellman))),
         Row("signatures", tuple(_weak_schemes(tls))),
         Row("behaviour", tuple(_behaviour(tls))),
         Row("faults", tuple(_faults(tls))),
+        Row("STARTTLS", tuple(_around_starttls(tls.dialogue)) if starttls else ()),
         Row("left out", tuple(Phrase(each, Tone.DIM) for each in tls.left_out)),
     )
     return tuple(row for row in rows if row.phrases)
+
+
+def _versions(tls: TlsFacts) -> Iterator[Row]:
+    """Newest first; versions in a row of which the same is to be said have one line."""
+    label, phrases = "", tuple[Phrase, ...]()
+    for protocol in reversed(tls.protocols):
+        if protocol.offered is False:
+            continue
+        row = _version(protocol)
+        if row.phrases == phrases:
+            label += f", {row.label.removeprefix('TLSv')}"
+            continue
+        if phrases:
+            yield Row(label, phrases)
+        label, phrases = row.label, row.phrases
+    if phrases:
+        yield Row(label, phrases)
 
 
 def _version(protocol: ProtocolFacts) -> Row:
@@ -94,8 +136,9 @@ def _groups(tls: TlsFacts) -> Iterator[Row]:
         yield Row("groups", (*map(group, first.groups), *_order(first.order)))
         return
     for each in tls.groups:
-        versions = "/".join(name.removeprefix("TLSv") for name in each.used_in)
-        yield Row(f"groups {versions}", (*map(group, each.groups), *_order(each.order)))
+        names = [_NUMBERS.get(name, name) for name in each.used_in]
+        versions = names[0] if len(names) == 1 else f"{names[0]}-{names[-1]}" if names else ""
+        yield Row(f"groups {versions}".strip(), (*map(group, each.groups), *_order(each.order)))
 
 
 def _order(order: object) -> Iterator[Phrase]:
@@ -131,36 +174,29 @@ def _behaviour(tls: TlsFacts) -> Iterator[Phrase]:
 
 
 def _faults(tls: TlsFacts) -> Iterator[Phrase]:
-    tried = {each.id: each.present for each in tls.known_faults}
+    """Those present and those not determined by name, the others as a count."""
     yield from (Phrase(each.id, fault_tone(each)) for each in tls.known_faults if _is(each.present))
-    injection = tls.dialogue.injection
-    if is_asked(injection):
-        tried["command injection"] = injection
-        if _is(injection):
-            yield Phrase("command injection", Tone.BAD)
-    yield from _login(tls.dialogue)
-    absent = sum(value is False for value in tried.values())
+    absent = sum(each.present is False for each in tls.known_faults)
     if absent:
-        none = absent == len(tried)
+        none = absent == len(tls.known_faults)
         yield Phrase(f"none of {absent}" if none else f"{absent} others not", Tone.GOOD)
-    unsure = [name for name, value in tried.items() if isinstance(value, Unknown)]
+    unsure = [each.id for each in tls.known_faults if isinstance(each.present, Unknown)]
     if unsure:
         yield Phrase(f"not determined: {', '.join(unsure)}", Tone.DIM)
 
 
-def _login(dialogue: DialogueFacts) -> Iterator[Phrase]:
+def _around_starttls(dialogue: DialogueFacts) -> Iterator[Phrase]:
+    """Only what is not as it should be, and what is not known."""
+    if _is(dialogue.injection):
+        yield Phrase("commands can be injected", Tone.BAD)
+    elif isinstance(dialogue.injection, Unknown) and is_asked(dialogue.injection):
+        yield Phrase(f"injection not determined: {dialogue.injection.reason}", Tone.DIM)
     if _is(dialogue.login_before_tls):
-        yield Phrase("login taken before TLS", Tone.BAD)
+        yield Phrase("a login is taken before TLS", Tone.BAD)
 
 
 def _is(value: object) -> bool:
     return value is True
-
-
-def _verdict(each: EndpointFacts, verdict: Verdict | None) -> Iterator[Row]:
-    found = verdict.at(each.endpoint) if verdict else None
-    for profile in found.profiles if found else ():
-        yield Row("profile", (profile_phrase(profile, _BREACHES),))
 
 
 def _unknown(reason: Unknown) -> Phrase:

@@ -117,21 +117,22 @@ def folded(
 def profiles(facts: EndpointFacts, verdict: Verdict | None) -> Iterator[Section]:
     found = verdict.at(facts.endpoint) if verdict else None
     if found is not None and found.profiles:
-        rows = tuple(Row(each.profile, (profile_phrase(each),)) for each in found.profiles)
+        rows = tuple(
+            Row(each.profile, (profile_phrase(each, f"{each.title}:"),)) for each in found.profiles
+        )
         yield Section("Profiles", rows)
 
 
-def profile_phrase(profile: ProfileVerdict, most: int | None = None) -> Phrase:
-    """Met, not met and why (at most `most` reasons), or not determined."""
+def profile_phrase(profile: ProfileVerdict, name: str, most: int | None = None) -> Phrase:
+    """Met, not met and why (at most `most` reasons), or not determined; the profile as `name`."""
     if isinstance(profile.met, Unknown):
-        return Phrase(f"{profile.title}: not determined: {profile.met.reason}", Tone.DIM)
+        return Phrase(f"{name} not determined: {profile.met.reason}", Tone.DIM)
     if profile.met:
-        return Phrase(f"{profile.title}: met", Tone.GOOD)
+        return Phrase(f"{name} met", Tone.GOOD)
     because = list(profile.breaches[:most])
     if len(because) < len(profile.breaches):
         because.append(f"{len(profile.breaches) - len(because)} more")
-    words = f" ({'; '.join(because)})" if because else ""
-    return Phrase(f"{profile.title}: not met{words}", Tone.WEAK)
+    return Phrase(f"{name} not met", Tone.WEAK, "; ".join(because))
 
 
 def _left_out(tls: TlsFacts) -> tuple[Row, ...]:

@@ -30,6 +30,8 @@ from letterlock.report.text import suite_in_short
 WIDE = 120
 #: As wide as a suite can be at 80 columns: `ECDHE_AES_256_GCM`.
 _SUITE = 17
+#: `1.3 1.2 1.1? 1.0`
+_VERSIONS = 16
 #: Of the sixteen colours that every terminal has, those legible on light and dark.
 TONE_STYLES = {
     Tone.GOOD: "green",
@@ -84,7 +86,7 @@ class PortTable:
         table.add_column("TLS", no_wrap=True)
         if self._graded:
             table.add_column("grade", no_wrap=True)
-        table.add_column("versions" if self._deep else "version", no_wrap=not self._deep)
+        table.add_column("versions" if self._deep else "version", no_wrap=self._versions_are_few())
         if self._suite:
             table.add_column("cipher suite", no_wrap=self._short(), overflow="fold")
         if self._wide:
@@ -112,6 +114,10 @@ class PortTable:
         else:
             cells += [Text("")] * (1 + self._suite + self._wide)
         return [*cells, *([_text(login_phrase(each))] if self._logins else [])]
+
+    def _versions_are_few(self) -> bool:
+        """Four fit beside the rest at 80 columns."""
+        return all(self._versions(each).cell_len <= _VERSIONS for each in self._rows)
 
     def _short(self) -> bool:
         """Whether every suite fits its column at 80 columns."""
