@@ -13,7 +13,7 @@ from letterlock.findings.grade import MANY, NO_TLS, endpoint_grade, grade, serve
 from letterlock.findings.rule import REGISTRY
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.service import IMAP, IMAPS, SMTP
-from letterlock.model.tls_facts import TlsFacts
+from letterlock.model.tls_facts import Depth, TlsFacts
 from letterlock.model.unknown import Cause, Unknown
 from letterlock.model.verdict import Grade, Letter
 from letterlock.profiles.profile import load
@@ -70,6 +70,7 @@ def without(tls: TlsFacts, name: str) -> TlsFacts:
     ("tls", "reason"),
     [
         (None, "only one handshake was made"),
+        (replace(good_tls(), depth=Depth.VERDICT), "verdict"),
         (without(good_tls(), "SSLv3"), "SSLv3"),
         (replace(good_tls(), protocols=()), "versions"),
         (

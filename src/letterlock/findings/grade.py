@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from letterlock.model.facts import EndpointFacts
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.service import Endpoint
+from letterlock.model.tls_facts import Depth
 from letterlock.model.unknown import Unknown
 from letterlock.model.verdict import Grade, Letter
 
@@ -104,6 +105,8 @@ def _missing(facts: EndpointFacts) -> str | None:
         return facts.handshake.reason
     if facts.tls is None:
         return "only one handshake was made"
+    if facts.tls.depth is Depth.VERDICT:
+        return "the depth verdict asks for profiles only"
     unknown = [each.name for each in facts.tls.protocols if isinstance(each.offered, Unknown)]
     if not facts.tls.protocols or unknown:
         return f"not determined: {', '.join(unknown) or 'versions'}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from letterlock.findings.rule import define, per_role
-from letterlock.findings.settings import DOVECOT, groups
+from letterlock.findings.settings import DOVECOT, POSTFIX, groups
 from letterlock.model.facts import EndpointFacts
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.named_groups import GroupKind, group_named
@@ -41,8 +41,10 @@ WEAK_DH = define(
     "On port 25 a small prime still beats the clear, but current senders refuse it and go there.",
     source="RFC 9325 section 4.5; RFC 7919 section 1",
     severity=per_role(Severity.LOW, Severity.MEDIUM),
-    postfix="Postfix: leave smtpd_tls_dh1024_param_file empty (its default has 2048 bits since "
-    "3.1; before, give it a file from openssl dhparam 2048).",
+    postfix=f"Postfix: leave {POSTFIX['dh-file']} empty (its default has 2048 bits since 3.1; "
+    "before, give it a file from openssl dhparam 2048); for anonymous suites OpenSSL takes 1024 "
+    f"bits by itself: add aNULL to {POSTFIX['exclude-ciphers-mandatory']} (on port 25 to "
+    f"{POSTFIX['exclude-ciphers-opportunistic']}).",
     dovecot=f"Dovecot: {DOVECOT['dh-file']} from openssl dhparam 2048 (before 2.3: "
     "ssl_dh_parameters_length = 2048), or no DHE suites at all.",
 )
