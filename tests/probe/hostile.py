@@ -20,12 +20,13 @@ _LEAF = CA.issue_cert("mail.example.com")
 
 
 @contextmanager
-def serving(script: Script, family: int = socket.AF_INET) -> Iterator[int]:
+def serving(
+    script: Script, family: int = socket.AF_INET, address: str | None = None
+) -> Iterator[int]:
     """Runs `script` for each connection in a thread; gives the port. What the client leaves behind
-    ends the script, as does the end of the test."""
-    listener = socket.create_server(
-        ("127.0.0.1" if family == socket.AF_INET else "::1", 0), family=family
-    )
+    ends the script, as does the end of the test. `address` is 127.0.0.1 or ::1 unless told."""
+    usual = "127.0.0.1" if family == socket.AF_INET else "::1"
+    listener = socket.create_server((address or usual, 0), family=family)
     threads: list[threading.Thread] = []
 
     def converse(connection: socket.socket) -> None:
