@@ -17,7 +17,7 @@ INJECTION = define(
     "What an attacker adds behind STARTTLS is kept and taken for the client's first words inside "
     "TLS: it can steal mail and logins. Between servers it can only add a message of its own, "
     "which anyone may send.",
-    source="RFC 3207 section 6; RFC 8314 section 3; CVE-2011-0411, CVE-2021-33515",
+    source="RFC 3207 section 4.2; RFC 9051 section 6.2.1; CVE-2011-0411, CVE-2021-33515",
     severity=per_role(Severity.MEDIUM, Severity.HIGH),
     postfix="Postfix: update to 2.8.3 or later; look for a proxy in front.",
     dovecot="Dovecot: update to 2.3.15 or later; look for a proxy in front.",

@@ -72,7 +72,7 @@ SHA1_SIGNATURE = define(
     "The handshake may be signed with SHA-1",
     "A client that asks for nothing better gets a SHA-1 signature; collisions are affordable now. "
     "No current client asks, and Postfix has no setting for it: nothing to complain about.",
-    source="RFC 9155 sections 2 and 3",
+    source="RFC 9155 sections 2 and 4",
     severity=Severity.INFO,
     postfix="In openssl.cnf, or from 3.9 on in the file of Postfix's tls_config_file: "
     "SignatureAlgorithms without SHA1. Postfix takes OpenSSL's security level back to 0.",
@@ -84,7 +84,7 @@ MD5_SIGNATURE = define(
     "The handshake may be signed with MD5",
     "MD5 collisions are made in seconds, so that a signature proves next to nothing (SLOTH). No "
     "sender needs it.",
-    source="RFC 9155 sections 2 and 3",
+    source="RFC 9155 sections 2 and 4",
     severity=per_role(Severity.LOW, Severity.MEDIUM),
     postfix="Update OpenSSL; leave its security level at 1 or above.",
 )

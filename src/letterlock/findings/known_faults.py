@@ -95,8 +95,8 @@ define(
     "computed. On port 25 the alternative for an old sender is the clear.",
     source="CVE-2015-4000; RFC 9325 section 4.5",
     severity=per_role(Severity.LOW, Severity.HIGH),
-    postfix=f"{postfix_exclude('EXPORT', 'aNULL')} Leave smtpd_tls_dh1024_param_file empty (3.1 and "
-    "later); for anonymous suites OpenSSL takes 1024 bits by itself.",
+    postfix=f"{postfix_exclude('EXPORT', 'aNULL')} Leave smtpd_tls_dh1024_param_file empty (3.1 "
+    "and later); for anonymous suites OpenSSL takes 1024 bits by itself.",
     dovecot=f"{dovecot_exclude('EXPORT')} {DOVECOT['dh-file']} of 2048 bits or more.",
 )
 define(

@@ -48,7 +48,7 @@ DES = define(
     "Suites with DES or RC2 are offered",
     "56 bits and less are searched through in a day. Between servers it still beats the clear for "
     "a sender that has nothing else, but there is none left.",
-    source="RFC 5469 section 4; RFC 9325 section 4.1",
+    source="RFC 9325 section 4.1; RFC 5469",
     severity=per_role(Severity.LOW, Severity.HIGH),
     postfix=postfix_exclude("DES", "RC2"),
     dovecot=dovecot_exclude("DES", "RC2"),
