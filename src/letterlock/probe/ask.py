@@ -7,7 +7,7 @@ planner.ready() ─► Ask ─► driver: a fresh connection, brought to where T
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -48,7 +48,8 @@ class ProcedureName(StrEnum):
 class TlsOptions:
     """What a procedure's hello offers. Versions are SSLv3, TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3;
     suites, groups and schemes are IANA names, best first; an empty tuple leaves them to the
-    procedure. `sni` None sends no server_name. `alpn` are protocol names as sent."""
+    procedure. `sni` None sends no server_name. `alpn` are protocol names as sent. `session_ids`
+    False says that the server is known to give none, so that resuming by one need not be tried."""
 
     sni: str | None
     minimum: str = "TLSv1"
@@ -57,6 +58,7 @@ class TlsOptions:
     groups: tuple[str, ...] = ()
     signature_schemes: tuple[str, ...] = ()
     alpn: tuple[str, ...] = ()
+    session_ids: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +126,14 @@ class Renegotiated:
 @dataclass(frozen=True, slots=True)
 class Resumed:
     """Resumption as tried; None where the version asked for does not have it, or the server gave
-    nothing to resume with by that means is False. `lifetime_hint` in seconds."""
+    nothing to resume with by that means is False. `lifetime_hint` in seconds;
+    `max_early_data_size` as in EarlyData, None where no TLS 1.3 ticket was looked at."""
 
     session_id: bool | None = None
     ticket: bool | None = None
     ticket_tls13: bool | None = None
     lifetime_hint: int | None = None
+    max_early_data_size: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,8 @@ class Course:
         self._suspect: Rider | None = None
         self._count = 0
         self._hung_up = False
+        #: A trial was refused together with something else.
+        self._mixed_up = False
         self.waiting = False
         #: Whether hellos are made for schemes alone; else they only ride.
         self.drives_schemes = True
@@ -164,11 +166,19 @@ class Course:
         offered = self.suites.offer()
         if not self.suites.found and self.first_offer:
             offered = self.first_offer
-        critical = None if self.suites.certain else self.suites
+        critical = self._strict_groups() if self.suites.certain else self.suites
         tier = Tier.SUITES
         if not self.suites.found:
             tier = Tier.REACH if self.version >= TLS1_3 - 1 else Tier.VERSIONS
         return self._sent(tier, offered, critical)
+
+    def _strict_groups(self) -> Ladder | None:
+        """The groups' ladder may be carried on where a refusal can mean nothing else: in TLS 1.3,
+        whose suites work with any group."""
+        ladder = self.groups
+        if self.version != TLS1_3 or ladder is None or ladder.certain or not self._open(ladder):
+            return None
+        return ladder
 
     def _for_groups(self) -> Sent | None:
         ladder = self.groups
@@ -221,7 +231,7 @@ class Course:
         named, offered_groups = self._driven(self.groups, critical)
         signed = [self._driven(ladder, critical) for ladder in self.schemes.values()]
         schemes = tuple(code for _, codes in signed for code in codes)
-        rider, trial = (None, None) if critical is not None else self._passenger(offered)
+        rider, trial = self._passenger(offered, critical)
         offer = self._offer(
             offered,
             offered_groups if self.groups is not None else groups.universe(self.version),
@@ -254,14 +264,20 @@ class Course:
         carried = not ladder.strict and not ladder.exhausted
         return (Drive(ladder, everything) if carried else None), everything
 
-    def _passenger(self, offered: tuple[int, ...]) -> tuple[Rider | None, tuple[int, ...] | None]:
-        if self._suspect is not None:
+    def _passenger(
+        self, offered: tuple[int, ...], critical: Ladder | None
+    ) -> tuple[Rider | None, tuple[int, ...] | None]:
+        """What rides along. With a hello that may be refused, only a trial that probably succeeds:
+        if it is refused nothing is learnt, and trials keep to other hellos from then on."""
+        if self._suspect is not None or not self.suites.found:
             return None, None
         if self.trials is not None:
             self.trials.plan(self.shared.authentications)
             trial = self.trials.next()
-            if trial is not None:
+            if trial is not None and (critical is None or (len(trial) == 1 and not self._mixed_up)):
                 return None, trial
+        if critical is not None:
+            return None, None
         certificate = self._shows_certificate(offered)
         riders = self.shared.riders
         return riders.claim(self.version, self.shared.highest, certificate=certificate), None
@@ -332,6 +348,8 @@ class Course:
         if sent.rider is not None:
             self._suspect = sent.rider
             self.shared.riders.suspect(sent.rider, refusal.alert)
+        elif sent.trial is not None and sent.critical is not None:
+            self._mixed_up = True
         elif sent.trial is not None and self.trials is not None:
             self.trials.settle(sent.trial, accepted=False)
         elif sent.critical is None:
@@ -356,15 +374,15 @@ class Course:
             ladder.turned_down()
 
     def _agreed(self, sent: Sent, answer: Answer) -> None:
+        first = not self.suites.found
+        if not self._learn_suite(sent, answer.cipher_suite):
+            self._stop(sent, _CONTRADICTION)
+            return
         self.shared.record.add(
             Sighting(self.version, riding.apply(sent.rider, sent.offer), sent.rider, answer)
         )
         self._settle_passengers(sent)
         self._hung_up = False
-        first = not self.suites.found
-        if not self._learn_suite(sent, answer.cipher_suite):
-            self.obstacle = _CONTRADICTION
-            return
         before = sent.purpose.progress if sent.purpose else None
         self._learn_group(sent, answer.group)
         self._learn_scheme(sent, answer)

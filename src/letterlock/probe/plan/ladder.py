@@ -24,9 +24,17 @@ class Ladder:
     each pick is the next in the server's order, and the end is a refusal.
 
     Invariants: `rest`, `found`, `refused` and `skipped` are disjoint and together the universe.
-    `strike` names what goes with a value found (its class), by default nothing else."""
+    `strike` names what goes with a value found (its class), by default nothing else. With
+    `expect_server` the first pick is left away at once: what is picked then shows that the server
+    decides if it stood before the first, and else the doubt is cleared as above."""
 
-    def __init__(self, universe: Iterable[int], strike: Strike | None = None) -> None:
+    def __init__(
+        self,
+        universe: Iterable[int],
+        strike: Strike | None = None,
+        *,
+        expect_server: bool = False,
+    ) -> None:
         self.rest = list(dict.fromkeys(universe))
         self.found: list[int] = []
         #: Offered and proven not to be accepted.
@@ -36,6 +44,10 @@ class Ladder:
         self.order: Order | None = None
         self.strict = False
         self._strike = strike
+        self._expect_server = expect_server
+        #: What stood before something picked, and lost: to a server that decides, if it is
+        #: accepted after all.
+        self._passed: set[int] = set()
         self._inconsistent = False
         self.focused = False
 
@@ -122,11 +134,23 @@ class Ladder:
         self.strict = True
 
     def _new(self, value: int, offered: tuple[int, ...]) -> None:
-        if self.found and not (self._inconsistent or self.focused):
-            self.order = Order.SERVER if self.strict else Order.CLIENT
+        if self.found and not (self._inconsistent or self.focused or self.order):
+            self._tell_order(value)
+        before = offered[: offered.index(value)]
         if self.order is Order.CLIENT and not self.strict:
-            self._refute(offered[: offered.index(value)])
+            self._refute(before)
+        self._passed |= set(before)
+        if self._expect_server and not self.found:
+            self.strict = True
         self._take(value)
+
+    def _tell_order(self, value: int) -> None:
+        if not self.strict:
+            self.order = Order.CLIENT
+        elif value in self._passed or not self._expect_server:
+            self.order = Order.SERVER
+        else:
+            self.strict = self._expect_server = False
 
     def _refute(self, values: tuple[int, ...]) -> None:
         gone = [value for value in values if value in self.rest]

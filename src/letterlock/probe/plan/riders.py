@@ -139,12 +139,13 @@ class Riders:
         self.agreed[rider] = reason
 
     def fallback_refused(self, missing: Unknown) -> Ternary:
-        """RFC 7507: only inappropriate_fallback says that the signal was understood."""
+        """RFC 7507: inappropriate_fallback says that the signal was understood; of a server that
+        says no by hanging up, that it agreed to the same hello without the signal."""
         agreed = self.agreed.get(Rider.FALLBACK, missing)
         if isinstance(agreed, Unknown) or agreed:
             return agreed if isinstance(agreed, Unknown) else False
         alert = self._suspected[Rider.FALLBACK]
-        if alert == _INAPPROPRIATE_FALLBACK:
+        if alert is None or alert == _INAPPROPRIATE_FALLBACK:
             return True
-        name = "closing" if alert is None else alert_name(alert)
+        name = alert_name(alert)
         return Unknown(f"a fallback was refused by {name} instead of inappropriate_fallback")

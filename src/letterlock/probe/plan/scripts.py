@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from letterlock.model.cipher_suites import suite_name
 from letterlock.model.service import Endpoint, TlsMode
@@ -184,12 +184,14 @@ class Scripts:
             return None
         if not (self._gives_tickets or self._gives_session_ids):
             return Resumed(session_id=False, ticket=False)
-        return self._options(self._below)
+        options = self._options(self._below)
+        return options and replace(options, session_ids=self._gives_session_ids)
 
     @property
     def _seen_enough(self) -> bool:
-        """Two answers: a ticket is asked for every other time only."""
-        return len(list(self.shared.record.below_tls13())) > 1 or self._nothing_more_below
+        """An answer with a ticket asked for, and one without."""
+        asked = {each.offer.session_ticket is None for each in self.shared.record.below_tls13()}
+        return len(asked) > 1 or self._nothing_more_below
 
     @property
     def _nothing_more_below(self) -> bool:
@@ -218,8 +220,8 @@ class Scripts:
         resumed = self.outcomes.get(RESUME_13)
         if resumed is None:
             return None
-        if isinstance(resumed, Resumed) and resumed.ticket_tls13 is False:
-            return EarlyData(0)
+        if isinstance(resumed, Resumed) and resumed.max_early_data_size is not None:
+            return EarlyData(resumed.max_early_data_size)
         return self._options(self.courses[TLS1_3])
 
     def _ticketbleed(self) -> TlsOptions | object | None:
@@ -229,6 +231,9 @@ class Scripts:
             return None
         if not self._gives_tickets:
             return Tried(present=False, evidence="no tickets are given")
+        if self._tls13:
+            # F5's fault of 2016 (CVE-2016-9244) was mended two years before it spoke TLS 1.3.
+            return Tried(present=False, evidence="TLS 1.3 is offered, by later software")
         return self._options(self._below)
 
     def _robot(self) -> TlsOptions | object | None:

@@ -58,9 +58,12 @@ async def resume(ground: Ground, options: TlsOptions) -> Resumed:
     GnuTLS does not, is asked for one by a session of its own."""
     if options.maximum == "TLSv1.3":
         return await _resume_tls13(ground, replace(options, minimum="TLSv1.3"))
-    first = await _visit(ground, options, tickets=False)
-    second = await _visit(ground, options, resume=first.serialised() if first.session_id else b"")
-    by_id = bool(first.session_id) and second.resumed
+    session = b""
+    if options.session_ids:
+        first = await _visit(ground, options, tickets=False)
+        session = first.serialised() if first.session_id else b""
+    second = await _visit(ground, options, resume=session)
+    by_id = bool(session) and second.resumed
     if by_id and not second.tickets:
         second = await _visit(ground, options)
     if not second.tickets:
@@ -71,10 +74,13 @@ async def resume(ground: Ground, options: TlsOptions) -> Resumed:
 
 async def _resume_tls13(ground: Ground, options: TlsOptions) -> Resumed:
     first = await _visit(ground, options)
+    early = _early_data(first)
     if not first.tickets:
-        return Resumed(ticket_tls13=False)
+        return Resumed(ticket_tls13=False, max_early_data_size=early)
     second = await _visit(ground, options, resume=first.serialised())
-    return Resumed(ticket_tls13=second.resumed, lifetime_hint=_lifetime(first))
+    return Resumed(
+        ticket_tls13=second.resumed, lifetime_hint=_lifetime(first), max_early_data_size=early
+    )
 
 
 def _lifetime(session: ChosenSession) -> int | None:
