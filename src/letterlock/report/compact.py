@@ -4,7 +4,7 @@ something is not."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from letterlock.model.facts import EndpointFacts
 from letterlock.model.grade import Grade
@@ -65,8 +65,9 @@ def _profiles(
             phrases = tuple(profile_phrase(one, one.profile, _BREACHES) for one in own.profiles)
             found.setdefault(phrases, []).append(each.endpoint)
     for phrases, at in found.items():
-        where = () if len(at) == len(those) else (Phrase(f"{places(at, addresses)}:"),)
-        yield Row("profile", (*where, *phrases))
+        where = "" if len(at) == len(those) else f"{places(at, addresses)}: "
+        first = replace(phrases[0], text=f"{where}{phrases[0].text}")
+        yield Row("profile", (first, *phrases[1:]))
 
 
 def compact(facts: EndpointFacts, tls: TlsFacts) -> tuple[Row, ...]:
@@ -94,7 +95,7 @@ def _versions(tls: TlsFacts) -> Iterator[Row]:
             continue
         row = _version(protocol)
         if row.phrases == phrases:
-            label += f", {row.label.removeprefix('TLSv')}"
+            label += f", {_NUMBERS.get(row.label, row.label)}"
             continue
         if phrases:
             yield Row(label, phrases)

@@ -35,7 +35,12 @@ def suite_tone(iana: str) -> tuple[Tone, str]:
         return Tone.WEAK, "64-bit blocks"
     if not suite.forward_secrecy:
         return Tone.WEAK, "no forward secrecy"
-    return (Tone.PLAIN, "CBC") if suite.mode == "CBC" else (Tone.GOOD, "")
+    if suite.mode == "CCM_8":
+        return Tone.WEAK, "a short tag"
+    if suite.mode == "CBC":
+        return Tone.PLAIN, "CBC"
+    recommended = suite.grade in (Grade.GOOD, Grade.SUFFICIENT)
+    return (Tone.GOOD if recommended else Tone.PLAIN), ""
 
 
 def _broken(suite: CipherSuite) -> str:
