@@ -486,13 +486,18 @@ def heartbleed(*, vulnerable: bool, service: Service = SMTP) -> Iterator[Endpoin
 
 
 @contextmanager
-def ccs_injection(*, vulnerable: bool, service: Service = SMTP) -> Iterator[Endpoint]:
-    """Takes an early ChangeCipherSpec and decrypts what follows, or refuses it."""
+def ccs_injection(
+    *, vulnerable: bool, mute: bool = False, service: Service = SMTP
+) -> Iterator[Endpoint]:
+    """Takes an early ChangeCipherSpec and decrypts what follows, or refuses it; `mute` as Dovecot
+    does, without an alert."""
 
     def reaction(connection: socket.socket) -> None:
         assert record(connection).content_type == ContentType.CHANGE_CIPHER_SPEC
         if vulnerable:
             record(connection)
+        if mute:
+            return
         fail(connection, 20 if vulnerable else 10)
         wait_for_the_end(connection)
 

@@ -8,11 +8,14 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from letterlock.model.service import IMAP, POP3S, SMTP, Endpoint, Service
 from letterlock.model.unknown import Cause, Unknown
 from letterlock.probe.ask import ProcedureName, ProcedureResult, Tried
-from letterlock.wire.tls.code_points import ContentType
+from letterlock.wire.tls.code_points import ContentType, ExtensionType
+from letterlock.wire.tls.extensions import Extension
 from tests import weak_servers
 from tests.probe.hostile import wait_for_the_end
 from tests.probe.procedures.direct import QUICK, offering, put
@@ -43,7 +46,9 @@ def test_the_vulnerable_and_the_sound(
     name: ProcedureName, server: Server, service: Service
 ) -> None:
     with server(vulnerable=True, service=service) as endpoint:
-        assert tried(name, endpoint).present
+        outcome, _ = put(name, endpoint, limits=replace(QUICK, reply=0.5))
+        assert isinstance(outcome, Tried)
+        assert outcome.present
     with server(vulnerable=False, service=service) as endpoint:
         assert not tried(name, endpoint).present
 
@@ -172,6 +177,26 @@ def test_an_early_change_cipher_spec_met_with_silence_is_not_judged() -> None:
     assert outcome.cause is Cause.TIMEOUT
 
 
+def test_a_server_without_alerts() -> None:
+    """It hangs up at once where it is sound; where it hangs up later, that may have other
+    reasons."""
+    quick = replace(QUICK, reply=0.3)
+    with weak_servers.ccs_injection(vulnerable=False, mute=True) as endpoint:
+        assert not tried(ProcedureName.CCS, endpoint).present
+    with weak_servers.ccs_injection(vulnerable=True, mute=True) as endpoint:
+        outcome, _ = put(ProcedureName.CCS, endpoint, limits=quick)
+    assert isinstance(outcome, Unknown)
+    assert outcome.cause is Cause.TLS_ERROR
+
+
+def test_a_server_that_answers_no_heartbeat_in_the_middle_of_a_handshake() -> None:
+    extensions = (Extension(ExtensionType.HEARTBEAT, b"\x01"),)
+    with weak_servers.scripted(wait_for_the_end, extensions=extensions) as endpoint:
+        outcome, _ = put(ProcedureName.HEARTBLEED, endpoint, limits=replace(QUICK, reply=0.3))
+    assert isinstance(outcome, Tried)
+    assert not outcome.present
+
+
 def test_garbage_after_the_flight_ends_it() -> None:
     def reaction(connection: socket.socket) -> None:
         weak_servers.record(connection)
@@ -182,6 +207,24 @@ def test_garbage_after_the_flight_ends_it() -> None:
         assert not tried(ProcedureName.CCS, endpoint).present
 
 
+@settings(max_examples=30, deadline=None)
+@given(
+    said=st.binary(max_size=120) | st.binary(max_size=60).map(lambda data: b"\x15\x03\x03" + data)
+)
+def test_whatever_is_said_there_is_an_outcome(said: bytes) -> None:
+    """A server that says `said` to the provocation and hangs up has neither fault, unless `said`
+    holds a heartbeat."""
+
+    def reaction(connection: socket.socket) -> None:
+        weak_servers.record(connection)
+        connection.sendall(said)
+
+    extensions = (Extension(ExtensionType.HEARTBEAT, b"\x01"),)
+    with weak_servers.scripted(reaction, extensions=extensions) as endpoint:
+        for name in (ProcedureName.CCS, ProcedureName.HEARTBLEED):
+            assert not tried(name, endpoint).present
+
+
 def test_records_without_end_are_read_to_a_bound() -> None:
     def reaction(connection: socket.socket) -> None:
         weak_servers.record(connection)
@@ -189,6 +232,4 @@ def test_records_without_end_are_read_to_a_bound() -> None:
             weak_servers.say(connection, ContentType.HANDSHAKE, bytes(16000))
 
     with weak_servers.scripted(reaction) as endpoint:
-        outcome, _ = put(ProcedureName.CCS, endpoint)
-    assert isinstance(outcome, Unknown)
-    assert outcome.cause is Cause.BROKEN_DIALOGUE
+        assert not tried(ProcedureName.CCS, endpoint).present

@@ -1,7 +1,7 @@
 """Heartbleed and CCS injection: provocations in the middle of a handshake, harmless to the server.
 
-Both end with a message that every server answers by ending the connection, so that "nothing
-happened" need not be waited for."""
+Each asks for something that a sound server answers at once, so that silence is the rare case.
+Alerts are not relied upon to tell the sound: Dovecot hangs up without sending them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from letterlock.model.unknown import Cause
 from letterlock.probe.ask import TlsOptions, Tried
 from letterlock.probe.obstacle import Obstacle
 from letterlock.probe.procedures.ground import Ground
-from letterlock.probe.procedures.raw import RawTls, goodbye, offer
-from letterlock.wire.tls.code_points import TLS1_2
+from letterlock.probe.procedures.raw import RawTls, offer
+from letterlock.wire.tls.code_points import TLS1_2, ContentType
 from letterlock.wire.tls.extensions import heartbeat
 from letterlock.wire.tls.fault_messages import (
     change_cipher_spec,
     heartbeat_request,
+    honest_heartbeat_request,
     sham_finished,
 )
 
-#: Payload claimed by the heartbeat: the fewest bytes that padding alone cannot explain.
+#: Payload claimed by the empty heartbeat; the honest one's answer has 35 bytes in all.
 _CLAIMED = 64
 #: bad_record_mac, decryption_failed (RFC 5246 section 7.2.2): the record was decrypted.
 _DECRYPTED = (20, 21)
@@ -28,7 +29,8 @@ _DECRYPTED = (20, 21)
 
 async def heartbleed(ground: Ground, options: TlsOptions) -> Tried:
     """CVE-2014-0160: a heartbeat request that claims 64 bytes and carries none is answered (RFC
-    6520 section 4 has it discarded). What such an answer holds is neither kept nor shown."""
+    6520 section 4 has it discarded). An honest one follows, so that a sound server answers too.
+    What an answer holds is neither kept nor shown."""
     async with ground.connect() as conversation:
         tls = RawTls(ground, conversation)
         answer = await tls.ask(replace(offer(options), extra=(heartbeat(),)))
@@ -38,8 +40,12 @@ async def heartbleed(ground: Ground, options: TlsOptions) -> Tried:
         if answer.extensions.heartbeat_mode is None:
             await tls.call_off(version)
             return Tried(present=False, evidence="the heartbeat extension is not answered")
-        reaction = await tls.provoke(heartbeat_request(version, _CLAIMED) + goodbye(version))
-    if reaction.heartbeat_bytes:
+        reaction = await tls.provoke(
+            heartbeat_request(version, _CLAIMED) + honest_heartbeat_request(version),
+            until=ContentType.HEARTBEAT,
+        )
+        await tls.call_off(version)
+    if reaction.heartbeat_bytes > _CLAIMED:
         return Tried(
             present=True,
             evidence=f"an empty heartbeat was answered by {reaction.heartbeat_bytes} bytes",
@@ -48,21 +54,28 @@ async def heartbleed(ground: Ground, options: TlsOptions) -> Tried:
 
 
 async def ccs_injection(ground: Ground, options: TlsOptions) -> Tried:
-    """CVE-2014-0224: ChangeCipherSpec before any key exchange is taken, so that the record after
-    it is decrypted; it has to be refused with unexpected_message (RFC 5246 section 7.1)."""
+    """CVE-2014-0224: ChangeCipherSpec before any key exchange is taken in silence, and the record
+    after it is decrypted; it has to be refused at once (RFC 5246 section 7.1)."""
     async with ground.connect() as conversation:
         tls = RawTls(ground, conversation)
         answer = await tls.ask(offer(options))
         if isinstance(answer, str):
             return _out_of_reach(answer)
         version = answer.version or TLS1_2
-        reaction = await tls.provoke(change_cipher_spec(version) + sham_finished(version, 48))
-    if reaction.silent:
-        raise Obstacle("an early ChangeCipherSpec was met with silence", Cause.TIMEOUT)
-    said = [alert.description for alert in reaction.alerts]
-    return Tried(
-        present=any(description in _DECRYPTED for description in said),
-        evidence=f"an early ChangeCipherSpec was answered by {reaction}",
+        first = await tls.provoke(change_cipher_spec(version))
+        if not first.silent:
+            return Tried(
+                present=False, evidence=f"an early ChangeCipherSpec was answered by {first}"
+            )
+        second = await tls.provoke(sham_finished(version, 48))
+    if any(alert.description in _DECRYPTED for alert in second.alerts):
+        return Tried(
+            present=True,
+            evidence=f"after an early ChangeCipherSpec a record was answered by {second}",
+        )
+    raise Obstacle(
+        f"an early ChangeCipherSpec was met with silence, a record after it by {second}",
+        Cause.TIMEOUT if second.silent else Cause.TLS_ERROR,
     )
 
 

@@ -118,12 +118,13 @@ class RawTls:
             async with asyncio.timeout(self._limits.farewell):
                 await self._channel.send(canceled + goodbye(version))
 
-    async def provoke(self, data: bytes) -> Reaction:
-        """Send `data`; what comes of it up to a fatal alert, the connection's end or the end of
-        our patience."""
+    async def provoke(self, data: bytes, until: int | None = None) -> Reaction:
+        """Send `data`; what comes of it up to a record of the type `until`, a fatal alert, the
+        connection's end or the end of our patience."""
         records = RecordReader()
         records.feed(self._rest)
-        notes = _Notes()
+        self._rest = b""
+        notes = _Notes(until)
         try:
             async with asyncio.timeout(min(_PATIENCE, self._limits.reply)):
                 await self._channel.send(data)
@@ -151,6 +152,7 @@ def _usable(answer: Answer) -> Answer | str:
 
 @dataclass(slots=True)
 class _Notes:
+    until: int | None
     alerts: list[Alert] = field(default_factory=list)
     others: list[int] = field(default_factory=list)
     heartbeat_bytes: int = 0
@@ -160,13 +162,17 @@ class _Notes:
         while (unit := records.next()) is not None:
             if not isinstance(unit, Record):
                 return True
-            if unit.content_type == ContentType.ALERT and self._alert(unit.fragment):
+            if self._note(unit):
                 return True
-            if unit.content_type != ContentType.ALERT and len(self.others) < _MOST:
-                self.others.append(unit.content_type)
-            if unit.content_type == ContentType.HEARTBEAT:
-                self.heartbeat_bytes += len(unit.fragment)
         return False
+
+    def _note(self, record: Record) -> bool:
+        if record.content_type == ContentType.ALERT:
+            return self._alert(record.fragment)
+        if record.content_type == ContentType.HEARTBEAT:
+            self.heartbeat_bytes += len(record.fragment)
+        self.others.append(record.content_type)
+        return record.content_type == self.until or len(self.others) >= _MOST
 
     def _alert(self, fragment: bytes) -> bool:
         alert = Alert.parse(fragment)
@@ -177,5 +183,5 @@ class _Notes:
         return Reaction(tuple(self.alerts), tuple(self.others), silent, self.heartbeat_bytes)
 
 
-#: Records noted of one reaction; more than these make no difference.
+#: Alerts, and other records, noted of one reaction; more than these make no difference.
 _MOST = 16
