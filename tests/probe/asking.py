@@ -28,7 +28,7 @@ class Listed:
     """Asks all of a list, the first alone, as real planners begin."""
 
     def __init__(
-        self, first: EndpointFacts, what: Sequence[Hello | Procedure], weight: int
+        self, first: EndpointFacts, what: Sequence[Hello | Procedure], weight: int = 1
     ) -> None:
         self.first = first
         self.asks = [Ask(f"question {number}", each, weight) for number, each in enumerate(what)]
@@ -46,7 +46,7 @@ class Listed:
         assert ask.key not in self.outcomes, f"{ask.key} was answered twice"
         self.outcomes[ask.key] = outcome
 
-    def facts(self, *, connections: int, refused: int) -> TlsFacts:
+    def facts(self, *, connections: int = 0, refused: int = 0) -> TlsFacts:
         assert set(self.outcomes) == {ask.key for ask in self.asks}
         return TlsFacts(
             Depth.FULL,

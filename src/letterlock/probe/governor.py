@@ -25,6 +25,8 @@ PLAUSIBLE = 10
 #: Refusals one after the other, each after a longer pause, before we take no for an answer.
 PATIENCE = 5
 _PAUSE = 1.0
+#: Refusals that are got over without a limit per minute being learnt from them.
+_PASSING = 4
 #: What a server that lets in one at a time may need to notice that the last one has left.
 _GAP = 0.5
 _LONGEST_PAUSE = 240.0
@@ -67,6 +69,7 @@ class Pace:
         self._sure = False
         self._not_before = 0.0
         self._gap = 0.0
+        self._passed = 0
         self._ended_at = float("-inf")
         self._open = 0
         self._ungreeted = 0
@@ -152,24 +155,30 @@ class Pace:
         if together:
             return
         self.strikes += 1
-        if self._too_many_at_once(turn.level):
-            self._at_once = min(self._highest_served, turn.level - 1)
-            self._stay_away(now, _PAUSE)
-            return
-        if self._at_once is not None and turn.began - self._ended_at < _GAP and not self._gap:
-            self._gap = _GAP
-            self._stay_away(now, _PAUSE)
+        if self._may_be_passing:
+            self._let_pass(turn, now)
             return
         served = self._served_lately()
         self._per_window = max(1, served)
         self._sure = tried_more or served >= PLAUSIBLE
         self._stay_away(now, _PAUSE if served else WINDOW)
 
-    def _too_many_at_once(self, level: int) -> bool:
-        """Postfix says the same words for too many at once and for too many in a minute. It is the
-        first where several were open, until one that comes alone is turned away too."""
-        several = level > 1 and self._highest_served > 0
-        return several and self.strikes == 1 and self._per_window is None
+    @property
+    def _may_be_passing(self) -> bool:
+        """Postfix says the same words for too many at once and for too many in a minute, and any
+        server may have a bad moment. Only a second refusal on end, of one that came alone, is taken
+        for a limit per minute, or the last of several; but where nobody was ever let in, the minute
+        may have begun before us."""
+        few = self.strikes == 1 and self._passed < _PASSING
+        return few and self._per_window is None and self._highest_served > 0
+
+    def _let_pass(self, turn: Turn, now: float) -> None:
+        self._passed += 1
+        if turn.level > 1:
+            self._at_once = min(self._highest_served, turn.level - 1)
+        elif turn.began - self._ended_at < _GAP:
+            self._gap = _GAP
+        self._stay_away(now, _PAUSE)
 
     def _served_lately(self) -> int:
         return sum(turn.greeted for turn in self._recent)

@@ -268,7 +268,7 @@ def worth_asking(facts: EndpointFacts) -> bool:
         return False
     if isinstance(facts.handshake, Handshake):
         return True
-    began = (Cause.TLS_ALERT, Cause.TLS_ERROR, Cause.DISCONNECTED, Cause.TIMEOUT)
+    began = (Cause.TLS_ALERT, Cause.TLS_ERROR, Cause.DISCONNECTED)
     return facts.handshake.cause in began
 
 
