@@ -3,15 +3,17 @@ Markdown. Endpoints with equal sheets gave the same answers and are told togethe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from letterlock.model.certificate import ChainVerdict
 from letterlock.model.facts import EndpointFacts, Greeting, Handshake
+from letterlock.model.service import Endpoint, TlsMode
 from letterlock.model.tls_facts import (
     NOT_ASKED,
     Behaviour,
+    DialogueFacts,
     DiffieHellman,
     GroupFacts,
     KnownFault,
@@ -33,7 +35,7 @@ from letterlock.report.suites import (
     suite_tone,
     version_tone,
 )
-from letterlock.report.text import remaining
+from letterlock.report.text import places, remaining
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,39 +90,64 @@ RESUMPTIONS = (
 MILD_FAULTS = ("beast", "lucky13", "dheat", "sweet32")
 
 
-def sheet(facts: EndpointFacts, at: datetime) -> tuple[Section, ...]:
-    """Everything of one endpoint but what it cost and where it is; empty sections are left out."""
-    sections = [_dialogue(facts)]
-    if facts.tls is not None:
-        sections += [
-            versions(facts.tls),
-            key_exchange(facts.tls),
-            *chains(facts.tls, at),
-            behaviour(facts.tls),
-            known_faults(facts.tls),
-            Section("Not asked", _left_out(facts.tls)),
-        ]
-    return tuple(section for section in sections if section.rows)
-
-
 def folded(
     endpoints: Sequence[EndpointFacts], at: datetime, verdict: Verdict | None = None
 ) -> tuple[tuple[tuple[EndpointFacts, ...], tuple[Section, ...]], ...]:
-    """The endpoints that have something to tell, those with the same sheet together."""
+    """Everything of the endpoints that have something to tell but what it cost: those whose TLS is
+    the same together, with the dialogues and profiles in which they differ by port."""
+    addresses = len({each.endpoint.address for each in endpoints})
     groups: dict[tuple[Section, ...], list[EndpointFacts]] = {}
     for each in endpoints:
-        if sections := (*sheet(each, at), *profiles(each, verdict)):
-            groups.setdefault(sections, []).append(each)
-    return tuple((tuple(same), sections) for sections, same in groups.items())
-
-
-def profiles(facts: EndpointFacts, verdict: Verdict | None) -> Iterator[Section]:
-    found = verdict.at(facts.endpoint) if verdict else None
-    if found is not None and found.profiles:
-        rows = tuple(
-            Row(each.profile, (profile_phrase(each, f"{each.title}:"),)) for each in found.profiles
+        tls = sheet(each.tls, at) if each.tls is not None else ()
+        if tls or dialogue(each).rows:
+            groups.setdefault(tls, []).append(each)
+    return tuple(
+        (
+            tuple(same),
+            (
+                *_by_port(same, dialogue, addresses),
+                *tls,
+                *_by_port(same, lambda each: profiles(each, verdict), addresses),
+            ),
         )
-        yield Section("Profiles", rows)
+        for tls, same in groups.items()
+    )
+
+
+def _by_port(
+    same: Sequence[EndpointFacts], told: Callable[[EndpointFacts], Section], addresses: int
+) -> Iterator[Section]:
+    """One section for all, or one for each set of ports of which it holds."""
+    found: dict[Section, list[Endpoint]] = {}
+    for each in same:
+        section = told(each)
+        if section.rows:
+            found.setdefault(section, []).append(each.endpoint)
+    for section, at in found.items():
+        where = "" if len(at) == len(same) else f", {places(at, addresses)}"
+        yield Section(f"{section.title}{where}", section.rows)
+
+
+def sheet(tls: TlsFacts, at: datetime) -> tuple[Section, ...]:
+    """Everything about TLS but what it cost; empty sections are left out."""
+    sections = (
+        versions(tls),
+        key_exchange(tls),
+        *chains(tls, at),
+        behaviour(tls),
+        known_faults(tls),
+        Section("Not asked", _left_out(tls)),
+    )
+    return tuple(section for section in sections if section.rows)
+
+
+def profiles(facts: EndpointFacts, verdict: Verdict | None) -> Section:
+    found = verdict.at(facts.endpoint) if verdict else None
+    told = [
+        (each.profile, profile_phrase(each, f"{each.title}:"))
+        for each in (found.profiles if found else ())
+    ]
+    return Section("Profiles", tuple(Row(name, (phrase,)) for name, phrase in told))
 
 
 def profile_phrase(profile: ProfileVerdict, name: str, most: int | None = None) -> Phrase:
@@ -337,19 +364,19 @@ def fault_tone(each: KnownFault) -> Tone:
     return Tone.WEAK if each.id in MILD_FAULTS else Tone.BAD
 
 
-def _dialogue(facts: EndpointFacts) -> Section:
+def dialogue(facts: EndpointFacts) -> Section:
+    """What the mail server says around TLS."""
     rows = []
     if isinstance(facts.greeting, Greeting):
         rows.append(Row("before TLS", tuple(map(Phrase, facts.greeting.capabilities))))
     if isinstance(facts.capabilities_inside, tuple) and facts.capabilities_inside:
         rows.append(Row("inside TLS", tuple(map(Phrase, facts.capabilities_inside))))
-    if facts.tls is not None:
-        rows += _around_starttls(facts.tls)
+    if facts.tls is not None and facts.endpoint.service.tls is TlsMode.STARTTLS:
+        rows += _around_starttls(facts.tls.dialogue)
     return Section("Mail dialogue", tuple(rows))
 
 
-def _around_starttls(tls: TlsFacts) -> Iterator[Row]:
-    dialogue = tls.dialogue
+def _around_starttls(dialogue: DialogueFacts) -> Iterator[Row]:
     if is_asked(dialogue.injection):
         yield Row("command injection", (ternary(dialogue.injection, Tone.BAD, Tone.GOOD),))
     if is_asked(dialogue.second_starttls):
