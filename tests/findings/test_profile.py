@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from letterlock.model.certificate import ChainFault, PublicKey
 from letterlock.model.facts import EndpointFacts
 from letterlock.model.finding import Severity
 from letterlock.model.service import IMAPS, SMTP, SUBMISSION, Service
-from letterlock.model.tls_facts import Depth, DiffieHellman, GroupFacts, Order
+from letterlock.model.tls_facts import NOT_ASKED, Depth, DiffieHellman, GroupFacts, Order
 from letterlock.model.unknown import Cause, Unknown
 from letterlock.profiles.profile import BUILT_IN, load, parse
 from tests.findings.deep import (
@@ -192,10 +193,8 @@ BREACHES: list[tuple[str, Spoil, str, str]] = [
         "do not accept",
     ),
     ("rfc9325", behaving(compression=True), "profile-behaviour", "compression"),
-    ("rfc9325", behaving(early_data=True), "profile-behaviour", "0-RTT"),
     ("rfc9325", behaving(secure_renegotiation=False), "profile-behaviour", "no secure"),
     ("rfc9325", behaving(extended_master_secret=False), "profile-behaviour", "no extended"),
-    ("bsi-tr-03108", behaving(client_renegotiation=True), "profile-behaviour", "by the client"),
     (
         "intermediate",
         lambda facts: replace(facts, handshake=Unknown("no", Cause.STARTTLS_REFUSED), tls=None),
@@ -313,6 +312,28 @@ def test_compression_is_no_question_with_tls_13_alone() -> None:
     facts = replace(spoil(deep(IMAPS)))
     own = parse(_OWN.format(more='compression = "forbidden"'), "own.toml")
     assert compare(facts, own)[0].met is True
+
+
+def test_ones_own_profile_may_forbid_what_guidelines_only_discourage() -> None:
+    more = 'early_data = "forbidden"\nclient_renegotiation = "forbidden"'
+    own = parse(_OWN.format(more=more), "own.toml")
+    spoil = behaving(early_data=True, client_renegotiation=True)
+    _, findings = compare(spoil(deep(IMAPS)), own)
+    (behaviour,) = [each for each in findings if each.id == "profile-behaviour"]
+    assert "0-RTT" in behaviour.evidence
+    assert "by the client" in behaviour.evidence
+    unasked = behaving(early_data=NOT_ASKED)(deep(IMAPS))
+    verdict, _ = compare(
+        unasked, parse(_OWN.format(more=more).replace("ECDHE-RSA-", "DHE-RSA-"), "x")
+    )
+    assert verdict.met == Unknown("whether 0-RTT is accepted")
+
+
+@pytest.mark.parametrize(("hours", "met"), [(23, True), (24, False)])
+def test_an_hour_of_backdating_is_no_day(hours: int, met: bool) -> None:
+    own = parse(_OWN.format(more="certificate_days = 90").replace("ECDHE-RSA-", "DHE-RSA-"), "x")
+    begins = certificate().not_before - timedelta(hours=hours)
+    assert compare(leaf(not_before=begins)(deep(IMAPS)), own)[0].met is met
 
 
 _OWN = """

@@ -410,7 +410,7 @@ def _leaf(seen: _Comparison, leaf: Certificate) -> None:
     hash_ = leaf.signature_hash
     if hash_ and role.certificate_hashes is not None and hash_ not in role.certificate_hashes:
         seen.note(CERTIFICATE, f"the certificate is signed with {hash_}")
-    days = -(-leaf.lifetime // timedelta(days=1))
+    days = leaf.lifetime // timedelta(days=1)
     if role.certificate_days is not None and days > role.certificate_days:
         seen.note(CERTIFICATE, f"valid for {days} days, at most {role.certificate_days} wanted")
 
