@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,19 @@ def test_an_unknown_name_lists_those_there_are() -> None:
 def test_a_profile_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.toml: the profile cannot be read: No such file"):
         load(str(tmp_path / "gone.toml"))
+
+
+_PAGE = Path(__file__).parents[2] / "docs/reference/profiles.md"
+
+
+def test_the_page_names_every_key_and_every_profile() -> None:
+    text = _PAGE.read_text("utf-8")
+    assert all(f"`{field.name}`" in text for field in fields(RoleProfile))
+    assert all(f"`{name}`" in text for name in BUILT_IN)
+
+
+def test_the_pages_example_is_a_profile() -> None:
+    example = _PAGE.read_text("utf-8").partition("```toml\n")[2].partition("```")[0]
+    profile = parse(example, "page")
+    assert profile.access == profile.submission
+    assert profile.access.certificate_hashes == ("sha256", "sha384")

@@ -85,7 +85,9 @@ NO_RESUMPTION = define(
     severity=Severity.INFO,
     postfix="Postfix: take NO_TICKET out of tls_ssl_options; "
     "smtpd_tls_session_cache_timeout above 0.",
-    dovecot="Dovecot: take no_ticket out of ssl_options.",
+    dovecot="Dovecot: its login processes do not share ticket keys; with service_count = 0 in the "
+    "login services one process takes many clients and resumes its own. No no_ticket in "
+    "ssl_options.",
 )
 EARLY_DATA = define(
     "early-data",
