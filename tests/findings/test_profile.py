@@ -361,6 +361,12 @@ def test_ones_own_profile() -> None:
         "rsa_pkcs1_sha256 in TLSv1.2",
     )
     assert ids(findings) == {"profile-cipher-suite", "profile-signature"}
+    assert "secure --profile FILE" in findings[0].remedy
+
+
+def test_the_remedy_names_the_profile() -> None:
+    _, (finding,) = compare(offering("TLSv1.2", ECDHE_CBC)(deep(IMAPS)), load("intermediate"))
+    assert "letterlock secure --profile intermediate writes" in finding.remedy
 
 
 def _service(service: Service, **changes: Any) -> EndpointFacts:

@@ -23,9 +23,9 @@ from letterlock.model.tls_facts import Order, ProtocolFacts, Ternary, TlsFacts
 from letterlock.model.unknown import Cause, Unknown
 from letterlock.model.verdict import ProfileVerdict
 from letterlock.profiles import demand
-from letterlock.profiles.profile import PROTOCOL_VERSIONS, Profile, RoleProfile, Stance
+from letterlock.profiles.profile import BUILT_IN, PROTOCOL_VERSIONS, Profile, RoleProfile, Stance
 
-_SECURE = "letterlock secure --profile writes what the profile asks for."
+_SECURE = "letterlock secure --profile NAME writes what the profile asks for."
 
 
 def _rule(
@@ -191,7 +191,10 @@ def _findings(seen: _Comparison, profile: Profile, facts: EndpointFacts) -> Iter
 
 def _finding(rule: Rule, profile: Profile, facts: EndpointFacts, texts: Iterable[str]) -> Finding:
     evidence = f"{profile.name}: {'; '.join(dict.fromkeys(texts))}"
-    return replace(rule.at(facts.endpoint, evidence), source=profile.source)
+    finding = rule.at(facts.endpoint, evidence)
+    name = profile.name if profile.name in BUILT_IN else "FILE"
+    remedy = finding.remedy.replace("--profile NAME", f"--profile {name}")
+    return replace(finding, source=profile.source, remedy=remedy)
 
 
 def _has_no_tls(facts: EndpointFacts) -> bool:
