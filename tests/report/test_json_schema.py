@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from copy import deepcopy
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from letterlock.model.facts import EndpointFacts
-from letterlock.model.tls_facts import TlsFacts
+from letterlock.model.tls_facts import Behaviour, Resumption, TlsFacts
 from letterlock.report.json_report import document
 from letterlock.report.json_schema import SCHEMA
 from letterlock.report.result import Result
+from letterlock.report.sheet import BEHAVIOURS, RESUMPTIONS
 from tests.findings.sample import target
 from tests.report.sample import facts, findings, result
 
@@ -111,3 +113,31 @@ def test_hostile_bytes_stay_text() -> None:
     assert text.replace("\n", "").isprintable()
     assert json.loads(text)["findings"][0]["evidence"] == evil
     text.encode("utf-8")
+
+
+def test_every_behaviour_has_words() -> None:
+    named = {name for name, *_ in BEHAVIOURS} | {"resumption"}
+    assert named == {each.name for each in fields(Behaviour)}
+    assert {name for name, _ in RESUMPTIONS} | {"lifetime_hint"} == {
+        each.name for each in fields(Resumption)
+    }
+
+
+PAGE = Path(__file__).resolve().parents[2] / "docs/reference/check.md"
+
+
+def documented() -> dict[str, list[str]]:
+    """Heading of the page's JSON part → the members in the table below it."""
+    part = PAGE.read_text("utf-8").partition("## The JSON")[2].partition("\n## ")[0]
+    found: dict[str, list[str]] = {}
+    for line in part.splitlines():
+        if line.startswith("### "):
+            found[line.removeprefix("### ")] = []
+        elif line.startswith("| `"):
+            list(found.values())[-1].append(line.split("`")[1])
+    return found
+
+
+def test_the_page_has_every_member() -> None:
+    kinds = {"the document": SCHEMA, **SCHEMA["$defs"]}
+    assert documented() == {name: list(kind["properties"]) for name, kind in kinds.items()}

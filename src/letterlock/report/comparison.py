@@ -191,7 +191,7 @@ def _certificate(old: SavedEndpoint, new: SavedEndpoint) -> Iterator[Difference]
     if before is None or after is None:
         return
     if before != after:
-        yield Difference("certificate", new.place, "certificate", before, after, _OTHER)
+        yield Difference("certificate", new.place, "leaf", before, after, _OTHER)
     was, now = _accepted(old), _accepted(new)
     if isinstance(was, bool) and isinstance(now, bool) and was != now:
         words = {True: "accepted", False: "not accepted"}

@@ -30,7 +30,7 @@ def show(console: Console, differences: Sequence[Difference]) -> None:
     console.print(Text(", ".join(told) + "." if told else "Nothing changed."))
 
 
-_WORDS = {Direction.WORSE: "worse", Direction.BETTER: "better", Direction.OTHER: "other changes"}
+_WORDS = {Direction.WORSE: "worse", Direction.BETTER: "better", Direction.OTHER: "other"}
 
 
 def _line(each: Difference) -> Text:

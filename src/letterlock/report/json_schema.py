@@ -4,16 +4,16 @@ test holds real output against it, with nothing more and nothing less in any obj
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from typing import Any
 
 from letterlock.model.certificate import ChainFault
 from letterlock.model.finding import Severity
 from letterlock.model.grade import Grade
 from letterlock.model.service import MailProtocol, Role, TlsMode
-from letterlock.model.tls_facts import Behaviour, Depth, Order
+from letterlock.model.tls_facts import Depth, Order
 from letterlock.model.unknown import Cause
 from letterlock.model.verdict import Letter
+from letterlock.report.sheet import BEHAVIOURS
 
 _Json = dict[str, Any]
 _TEXT: _Json = {"type": "string"}
@@ -254,7 +254,7 @@ _DEFINITIONS = {
     "behaviour": _object(
         "how the server takes what a client may send",
         {
-            **{each.name: _TERNARY for each in fields(Behaviour) if each.name != "resumption"},
+            **{name: _said(_TERNARY, words) for name, words, *_ in BEHAVIOURS},
             "resumption": _object(
                 "",
                 {
