@@ -115,7 +115,7 @@ class Connection:
 
     def intolerance(self) -> int | None:
         server, name = self.server, self.found.get(ExtensionType.SERVER_NAME)
-        if name is None and server.needs_name:
+        if name is None and server.needs_name and self.hello.extensions is not None:
             return UNRECOGNIZED
         if name is not None and NAME.encode() not in name and server.strict_sni:
             return UNRECOGNIZED
@@ -264,7 +264,7 @@ class Simulation:
             case ProcedureName.RENEGOTIATE:
                 return Renegotiated(accepted=True)
             case ProcedureName.RESUME if only_one:
-                return Resumed(ticket_tls13=server.tickets)
+                return Resumed(ticket_tls13=server.tickets, max_early_data_size=0)
             case ProcedureName.RESUME:
                 return Resumed(session_id=server.session_ids, ticket=server.tickets)
             case ProcedureName.EARLY_DATA:
@@ -277,6 +277,8 @@ class Simulation:
 
     def handshake(self, what: Procedure) -> HandshakeResult:
         schemes = what.options.signature_schemes
+        if what.options.sni is None and self.server.needs_name:
+            return HandshakeResult(alert="unrecognized_name")
         for key, own in self.server.schemes.items():
             wanted = not schemes or any(_named(code) in schemes for code in own)
             if wanted:

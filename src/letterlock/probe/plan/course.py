@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from letterlock.model.cipher_suites import CipherSuite
@@ -89,6 +89,8 @@ class Sent:
     purpose: Ladder | None = None
     rider: Rider | None = None
     trial: tuple[int, ...] | None = None
+    #: The certificate that it was made to show: for which key, and without the name or with it.
+    shows: tuple[str, Rider | None] | None = None
 
     def client_hello(self) -> bytes:
         hello = riding.apply(self.rider, self.offer).hello()
@@ -117,6 +119,7 @@ class Course:
         self._given_up: list[Ladder] = []
         self._suspect: Rider | None = None
         self._count = 0
+        self._shown: set[tuple[str, Rider | None]] = set()
         self._hung_up = False
         #: A trial was refused together with something else.
         self._mixed_up = False
@@ -151,7 +154,13 @@ class Course:
         nothing yet."""
         if self.waiting or self.obstacle is not None:
             return None
-        return self._for_suites() or self._for_groups() or self._for_schemes() or self._for_rest()
+        return (
+            self._for_suites()
+            or self._for_certificates()
+            or self._for_groups()
+            or self._for_schemes()
+            or self._for_rest()
+        )
 
     def hand_out(self, sent: Sent) -> None:
         """`sent`, which `next` made, is asked now."""
@@ -159,6 +168,8 @@ class Course:
         self._count += 1
         if sent.rider is not None:
             self.shared.riders.hand_out(sent.rider)
+        if sent.shows is not None:
+            self._shown.add(sent.shows)
 
     def _for_suites(self) -> Sent | None:
         if self.suites.exhausted:
@@ -171,6 +182,35 @@ class Course:
         if not self.suites.found:
             tier = Tier.REACH if self.version >= TLS1_3 - 1 else Tier.VERSIONS
         return self._sent(tier, offered, critical)
+
+    def _for_certificates(self) -> Sent | None:
+        """A hello for each kind of key that was only seen without the name, or only with it."""
+        if self.groups is None or self.version == TLS1_3 or self.forbidden is not None:
+            return None
+        for key in sorted(self.shared.authentications):
+            codes = tuple(
+                code for code in self.suites.found if suites.suite(code).authentication == key
+            )
+            for rider in (None, Rider.NO_NAME):
+                if codes and self._unseen(key, rider):
+                    sent = self._sent(Tier.SUITES, codes, None)
+                    return replace(sent, rider=rider, shows=(key, rider))
+        return None
+
+    def _unseen(self, key: str, rider: Rider | None) -> bool:
+        """Whether no certificate for the key was seen with the name, or without it where that is
+        agreed to."""
+        if (key, rider) in self._shown:
+            return False
+        sni = self.shared.sni
+        if rider is Rider.NO_NAME:
+            if sni is None or self.shared.riders.agreed.get(rider) is not True:
+                return False
+            sni = None
+        return not any(
+            each.answer.chain and each.sni == sni and each.authentication == key
+            for each in self.shared.record.sightings
+        )
 
     def _strict_groups(self) -> Ladder | None:
         """The groups' ladder may be carried on where a refusal can mean nothing else: in TLS 1.3,
@@ -213,10 +253,16 @@ class Course:
         if not self.suites.found:
             return None
         trials_open = self.trials is not None and self.trials.next() is not None
-        riders_open = self.shared.riders.fitting(self.version, self.shared.highest)
+        found = self.suites.found
+        offered = tuple(each for each in found if not suites.suite(each).is_anonymous) or tuple(
+            found
+        )
+        riders_open = self.shared.riders.fitting(
+            self.version, self.shared.highest, certificate=self._shows_certificate(offered)
+        )
         if not (trials_open or riders_open or self._suspect):
             return None
-        return self._sent(Tier.REST, tuple(self.suites.found), None)
+        return self._sent(Tier.REST, offered, None)
 
     def _open(self, ladder: Ladder) -> bool:
         return not ladder.exhausted and ladder not in self._given_up
@@ -375,9 +421,11 @@ class Course:
 
     def _agreed(self, sent: Sent, answer: Answer) -> None:
         first = not self.suites.found
-        if not self._learn_suite(sent, answer.cipher_suite):
+        code = answer.cipher_suite
+        if code is None or not self._learn_suite(sent, code):
             self._stop(sent, _CONTRADICTION)
             return
+        self._note(code)
         self.shared.record.add(
             Sighting(self.version, riding.apply(sent.rider, sent.offer), sent.rider, answer)
         )
@@ -401,9 +449,7 @@ class Course:
             self.shared.riders.convict(self._suspect)
             self._suspect = None
 
-    def _learn_suite(self, sent: Sent, code: int | None) -> bool:
-        if code is None:
-            return False
+    def _learn_suite(self, sent: Sent, code: int) -> bool:
         if sent.suites is not None:
             return sent.suites.ladder.picked(code, sent.suites.offered)
         if code not in sent.offer.cipher_suites:
@@ -428,7 +474,6 @@ class Course:
     def _met(self) -> None:
         """The version is there: from now on the suites most likely refused go first."""
         self.shared.highest = max(self.shared.highest, self.version)
-        self.note(self.suites.found)
         self.suites.rearrange(suites.unlikely_first(self.version, self.shared.authentications))
         if self.forbidden is not None:
             self._focus(self.forbidden)
@@ -440,14 +485,12 @@ class Course:
         for ladder in self.schemes.values():
             ladder.focus(forbidden.schemes)
 
-    def note(self, codes: Iterable[int]) -> None:
-        self.shared.authentications |= {suites.suite(code).authentication for code in codes} & {
-            "RSA",
-            "ECDSA",
-        }
+    def _note(self, code: int) -> None:
+        self.shared.authentications |= {suites.suite(code).authentication} & {"RSA", "ECDSA"}
 
     def adopt(self, suite: int) -> None:
         """A hello of a higher version was answered with this one and `suite`."""
         if not self.suites.found and suite in self.suites.rest:
             self.suites.picked(suite, tuple(self.suites.rest))
+            self._note(suite)
             self._met()

@@ -81,8 +81,10 @@ class Ladder:
         return tuple(self.rest) if self.strict else self.everything()
 
     def everything(self) -> tuple[int, ...]:
-        """What is left, then what was found: refused by no server that accepted any of it."""
-        return (*self.rest, *self.found)
+        """What is left, then what was found: refused by no server that accepted any of it. While
+        it is open who decides, the last found before the first: one of them will be picked."""
+        found = self.found if self.order else reversed(self.found)
+        return (*self.rest, *found)
 
     def rearrange(self, key: Callable[[int], object]) -> None:
         """Put what is left into another order; nothing that was learnt depends on it."""
@@ -127,6 +129,14 @@ class Ladder:
         self._refute(tuple(self.rest))
 
     def _again(self, value: int) -> None:
+        if self.order is None and len(self.found) > 1 and not self._inconsistent:
+            self.order = Order.CLIENT if value == self.found[-1] else Order.SERVER
+            self.strict = self.order is Order.SERVER
+            if not self.strict:
+                self.found.remove(value)
+                self.found.insert(0, value)
+        if self.order is Order.SERVER:
+            return
         if self.order is Order.CLIENT and value == self.found[0]:
             self._refute(tuple(self.rest))
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from letterlock.model.cipher_suites import cipher_suite
 from letterlock.model.unknown import Unknown
 from letterlock.probe.plan.riders import Rider
 from letterlock.wire.tls.answer import Answer, Outcome
@@ -25,6 +26,13 @@ class Sighting:
     @property
     def sni(self) -> str | None:
         return self.offer.server_name.decode("ascii") if self.offer.server_name else None
+
+    @property
+    def authentication(self) -> str:
+        """Of the suite chosen: which kind of key signs or decrypts."""
+        code = self.answer.cipher_suite
+        one = None if code is None else cipher_suite(code)
+        return one.authentication if one else ""
 
     @property
     def has_extensions(self) -> bool:

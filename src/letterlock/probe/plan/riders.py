@@ -105,7 +105,8 @@ class Riders:
         self._claimed.clear()
 
     def hand_out(self, rider: Rider) -> None:
-        self.open.remove(rider)
+        if rider in self.open:
+            self.open.remove(rider)
 
     @staticmethod
     def _fits(rider: Rider, version: int, highest: int) -> bool:

@@ -124,6 +124,16 @@ class Scripts:
         ]
         return max(found, key=lambda course: course.version, default=None)
 
+    def _lacking(self, outcome: object, *versions: int) -> object:
+        """`outcome`, if it is certain that none of the versions (by default those below TLS 1.3) is
+        offered; else why it is not."""
+        among = versions or tuple(version for version in self.courses if version < TLS1_3)
+        for version in among:
+            obstacle = self.courses[version].obstacle
+            if obstacle is not None:
+                return obstacle
+        return outcome
+
     @property
     def _tls13(self) -> bool:
         return bool(self.courses[TLS1_3].suites.found)
@@ -161,7 +171,7 @@ class Scripts:
 
     def _heartbleed(self) -> TlsOptions | object | None:
         if self._below is None:
-            return Tried(present=False, evidence="no version below TLS 1.3 is offered")
+            return self._lacking(Tried(present=False, evidence="nothing below TLS 1.3 is offered"))
         below = self.shared.record.below_tls13()
         if any(each.answer.extensions.has(ExtensionType.HEARTBEAT) for each in below):
             return self._options(self._below)
@@ -169,12 +179,14 @@ class Scripts:
 
     def _ccs(self) -> TlsOptions | object | None:
         if self._below is None:
-            return Tried(present=False, evidence="no version below TLS 1.3 is offered")
+            return self._lacking(Tried(present=False, evidence="nothing below TLS 1.3 is offered"))
         return self._options(self._below)
 
     def _renegotiate(self) -> TlsOptions | object | None:
         if self._below is None:
-            return Renegotiated(accepted=False, evidence="TLS 1.3 has no renegotiation")
+            return self._lacking(
+                Renegotiated(accepted=False, evidence="TLS 1.3 has no renegotiation")
+            )
         return self._options(self._below)
 
     def _resume_12(self) -> TlsOptions | object | None:
@@ -216,7 +228,7 @@ class Scripts:
 
     def _early_data(self) -> TlsOptions | object | None:
         if not self._tls13:
-            return EarlyData(0)
+            return self._lacking(EarlyData(0), TLS1_3)
         resumed = self.outcomes.get(RESUME_13)
         if resumed is None:
             return None
@@ -226,7 +238,7 @@ class Scripts:
 
     def _ticketbleed(self) -> TlsOptions | object | None:
         if self._below is None:
-            return Tried(present=False, evidence="no version below TLS 1.3 is offered")
+            return self._lacking(Tried(present=False, evidence="nothing below TLS 1.3 is offered"))
         if not self._seen_enough:
             return None
         if not self._gives_tickets:

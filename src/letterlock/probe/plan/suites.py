@@ -49,7 +49,7 @@ def _usual(one: CipherSuite, version: int) -> bool:
         and one.key_exchange in _USUAL_KEY_EXCHANGES
         and one.authentication in ("RSA", "ECDSA", "anon")
         and one.cipher in _MODERN
-        and (version >= TLS1_2 or one.first_version < TLS1_2)
+        and (version >= TLS1_2 or one.mac == "SHA1")
     )
 
 
