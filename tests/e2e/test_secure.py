@@ -69,15 +69,15 @@ def test_stock(stock_machine: Machine, layout: str) -> None:
     assert not machine.listening() & {465, 587}
 
 
-@pytest.mark.parametrize("combined", [False, True])
-def test_as_the_guide_leaves_it(stock_machine: Machine, combined: bool) -> None:
+@pytest.mark.parametrize(("combined", "profile"), [(False, "old"), (True, "intermediate")])
+def test_as_the_guide_leaves_it(stock_machine: Machine, combined: bool, profile: str) -> None:
     machine = stock_machine
     follow_guide(machine, combined=combined)
     machine.start()
     delivery = machine.delivery()
     layout = ("--cert-layout", "combined") if combined else ()
 
-    secure(machine, delivery, *layout)
+    secure(machine, delivery, "--profile", profile, *layout)
 
     assert_served(machine, ALL, digest(machine, delivery.certificate), delivery.root)
     master = machine.read("/etc/postfix/master.cf").decode()

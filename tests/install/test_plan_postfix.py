@@ -325,3 +325,14 @@ def test_a_low_grade_on_a_users_port_is_raised() -> None:
 def test_other_instances_are_told_of() -> None:
     made = plan(postfix("multi_instance_directories = /etc/postfix-out\n"))
     assert any("/etc/postfix-out" in notice for notice in made.notices)
+
+
+@pytest.mark.parametrize("profile", ["modern", "intermediate", "old"])
+def test_no_override_refers_to_what_main_cf_does_not_set(profile: str) -> None:
+    before = postfix(GUIDE_MAIN, GUIDE_MASTER)
+    now = applied(before, plan(before, answerer=CYRUS, profile=profile))
+    overrides = now.on_port(587)[0].entry.overrides
+    assert {o.name for o in overrides} >= {"smtpd_tls_protocols", "smtpd_tls_ciphers"}
+    for override in overrides:
+        if override.value.startswith("$"):
+            assert now.main.get(override.value[1:]), override

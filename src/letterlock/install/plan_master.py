@@ -20,11 +20,11 @@ from letterlock.servers.strength import (
 #: What main.cf says for passers-by must not bind users (stock master.cf, submission).
 _RESETS = ("smtpd_client_restrictions", "smtpd_helo_restrictions", "smtpd_sender_restrictions")
 _ONLY_USERS = ("smtpd_recipient_restrictions", "permit_sasl_authenticated,reject")
-#: On a port whose level is `may`, these make the mandatory bar count there too.
+#: On a port whose level is `may`, the second of each makes up the bar, as on one that requires TLS.
 _MANDATORY_BAR = (
-    ("smtpd_tls_protocols", "$smtpd_tls_mandatory_protocols"),
-    ("smtpd_tls_ciphers", "$smtpd_tls_mandatory_ciphers"),
-    ("smtpd_tls_exclude_ciphers", "$smtpd_tls_mandatory_exclude_ciphers"),
+    ("smtpd_tls_protocols", "smtpd_tls_mandatory_protocols"),
+    ("smtpd_tls_ciphers", "smtpd_tls_mandatory_ciphers"),
+    ("smtpd_tls_exclude_ciphers", "smtpd_tls_mandatory_exclude_ciphers"),
 )
 
 
@@ -217,15 +217,24 @@ def _users_port(draft: PostfixDraft, intent: Intent, listener: Listener, *, sasl
     _weaker_overrides(draft, intent, listener)
     wrapped = draft.now.enabled("smtpd_tls_wrappermode", entry)
     if not wrapped and draft.now.level(draft.entry(listener)) == "may":
-        for name, value in _MANDATORY_BAR:
-            if not any(o.name == name for o in draft.entry(listener).overrides):
+        for name, mandatory in _MANDATORY_BAR:
+            value = _reference(draft, mandatory)
+            if value and not any(o.name == name for o in draft.entry(listener).overrides):
                 draft.set_override(
                     listener,
                     name,
                     value,
                     "users' bar, not that of port 25, though TLS is optional here",
-                    "postconf(5) smtpd_tls_mandatory_protocols",
+                    f"postconf(5) {mandatory}",
                 )
+
+
+def _reference(draft: PostfixDraft, name: str) -> str:
+    """What an `-o` must say to have a parameter's value: `$name` is nothing, and smtpd dies of it,
+    where main.cf does not set the name."""
+    if draft.main.get(name) is not None:
+        return f"${name}"
+    return draft.now.value(name).replace(", ", ",")
 
 
 def _weaker_overrides(draft: PostfixDraft, intent: Intent, listener: Listener) -> None:
