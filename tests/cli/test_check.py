@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -303,6 +304,45 @@ def test_what_is_known_survives_ctrl_c(ca_file: str, tmp_path: Path) -> None:
     good, bad = json.loads(file.read_text())["endpoints"]
     assert good["handshake"]["verdict"]["accepted"]
     assert bad["handshake"]["cause"] == "interrupted"
+
+
+def test_what_is_known_survives_ctrl_c_in_the_middle_of_the_questions(tmp_path: Path) -> None:
+    """The server turns us away from the ninth connection on; we are interrupted in the pause."""
+    file = tmp_path / "result.json"
+    number, refused = count(1), threading.Event()
+    good = with_tls(
+        answers(b"", b"250 mail.example.com\r\n", b"221 bye\r\n"),
+        b"220 mail.example.com ESMTP\r\n",
+        b"250-mail.example.com\r\n250 STARTTLS\r\n",
+        b"220 ready\r\n",
+    )
+
+    def script(connection: socket.socket) -> None:
+        if next(number) < 9:
+            good(connection)
+            return
+        refused.set()
+        answers(b"421 4.7.0 too many connections\r\n")(connection)
+
+    with serving(script) as port:
+        started = subprocess.Popen(
+            [str(PROGRAM), "check", f"127.0.0.1:{port}", "--service", "smtp", "--json", str(file)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=ENVIRONMENT,
+        )
+        assert refused.wait(30)
+        started.send_signal(signal.SIGINT)
+        stdout, stderr = started.communicate(timeout=30)
+    assert started.returncode == 130, stderr
+    assert "Traceback" not in stderr
+    assert "interrupted" in " ".join(stdout.split())
+    (endpoint,) = json.loads(file.read_text())["endpoints"]
+    assert endpoint["greeting"]["starttls_offered"]
+    offered = {each["name"]: each["offered"] for each in endpoint["protocols"]}
+    assert offered["TLSv1.3"] is True
+    assert "interrupted" in json.dumps(endpoint)
 
 
 def test_a_bar_on_a_terminal_for_what_takes_long() -> None:
