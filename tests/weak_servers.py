@@ -18,8 +18,8 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -39,7 +39,7 @@ from letterlock.wire.tls.alert import FATAL, Alert
 from letterlock.wire.tls.certificates import Certificate
 from letterlock.wire.tls.client_hello import ClientHello
 from letterlock.wire.tls.code_points import SSL2, TLS1_2, ContentType, ExtensionType, HandshakeType
-from letterlock.wire.tls.extensions import Extension, Extensions, renegotiation_info
+from letterlock.wire.tls.extensions import Extensions, renegotiation_info
 from letterlock.wire.tls.handshake import Message
 from letterlock.wire.tls.records import Record, Sslv2Record
 from letterlock.wire.tls.server_hello import ServerHello
@@ -50,9 +50,13 @@ HOSTNAME = "mail.example.com"
 CA = trustme.CA()
 
 
-@functools.cache
 def leaf(key: str = "RSA") -> trustme.LeafCert:
-    """A certificate for HOSTNAME; `key` is RSA or ECDSA."""
+    """The certificate for HOSTNAME; `key` is RSA or ECDSA."""
+    return _issued(key)
+
+
+@functools.cache
+def _issued(key: str) -> trustme.LeafCert:
     return CA.issue_cert(HOSTNAME, key_type=trustme.KeyType[key])
 
 
@@ -104,7 +108,9 @@ class _MailSession:
         begin_tls: Callable[[socket.socket], socket.socket] | None,
         *,
         secured: bool = False,
+        greets: bool = True,
     ) -> None:
+        self._greets = greets
         self._protocol = protocol
         self._connection = connection
         self._habits = habits
@@ -113,7 +119,8 @@ class _MailSession:
         self._waiting = b""
 
     def run(self) -> None:
-        self._say(_BANNER[self._protocol])
+        if self._greets:
+            self._say(_BANNER[self._protocol])
         while True:
             words = self._line().split()
             tag = words.pop(0) if self._protocol is MailProtocol.IMAP else b""
@@ -246,18 +253,23 @@ def behind_starttls(backend: int, service: Service) -> Iterator[Endpoint]:
 
 
 def _relay(ours: socket.socket, theirs: socket.socket) -> None:
-    def pump(source: socket.socket, target: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                target.sendall(data)
-        for end in (source, target):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-
-    back = threading.Thread(target=pump, args=(theirs, ours), daemon=True)
+    back = threading.Thread(target=_pump, args=(theirs, ours), daemon=True)
     back.start()
-    pump(ours, theirs)
+    _pump(ours, theirs)
     back.join(10)
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    _hang_up(source)
+    _hang_up(target)
+
+
+def _hang_up(end: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)
 
 
 # --- real servers
@@ -365,8 +377,10 @@ def tlslite(
     *,
     service: Service = SMTP,
     anonymous: bool = False,
+    greets: bool = True,
 ) -> Iterator[Endpoint]:
-    """tlslite-ng, which still speaks SSLv3, RC4, NULL and anonymous suites."""
+    """tlslite-ng, which still speaks SSLv3, RC4, NULL and anonymous suites. `greets` False is for
+    what stands behind a STARTTLS front."""
     chain = X509CertChain()
     chain.parsePemList(leaf().cert_chain_pems[0].bytes().decode("ascii"))
     key = parsePEMKey(leaf().private_key_pem.bytes().decode("ascii"), private=True)
@@ -387,7 +401,9 @@ def tlslite(
     def script(connection: socket.socket) -> None:
         ours = secure(connection) if implicit else connection
         with contextlib.suppress(Exception):  # the same, later
-            _MailSession(service.protocol, ours, Habits(), secure, secured=implicit).run()
+            _MailSession(
+                service.protocol, ours, Habits(), secure, secured=implicit, greets=greets
+            ).run()
 
     with serving(script) as port:
         yield Endpoint("127.0.0.1", port, service)
@@ -410,8 +426,10 @@ def _exactly(connection: socket.socket, count: int) -> bytes:
 
 
 def record(connection: socket.socket) -> Record:
-    """The client's next record."""
+    """The client's next record. Raises EOFError for an SSLv2 one, to hang up on it."""
     head = _exactly(connection, 5)
+    if head[0] & 0x80:
+        raise EOFError
     fragment = _exactly(connection, int.from_bytes(head[3:5], "big"))
     return Record(head[0], int.from_bytes(head[1:3], "big"), fragment)
 
@@ -439,6 +457,9 @@ def scripted(
 
     def script(connection: socket.socket) -> None:
         theirs = ClientHello.parse(record(connection).fragment[4:])
+        if theirs.legacy_version < TLS1_2:
+            fail(connection, 70)
+            return
         if suite not in theirs.cipher_suites or compression not in theirs.compressions:
             fail(connection, 40)
             return
@@ -467,21 +488,61 @@ def _after_dialogue(script: Script, service: Service) -> Iterator[Endpoint]:
         yield Endpoint("127.0.0.1", port, service)
 
 
+#: Looks at each record of the client's before it is passed on; True: it has been seen to.
+Meddle = Callable[[socket.socket, Record, list[Record]], bool]
+
+
+@contextmanager
+def meddling(
+    meddle: Callable[[], Meddle], backend: AbstractContextManager[Endpoint], service: Service
+) -> Iterator[Endpoint]:
+    """A real server on implicit TLS, `backend`, whose fault is done by `meddle` (one for each
+    connection), which is told the connection, the record, and those before it."""
+
+    def script(connection: socket.socket) -> None:
+        sees_to = meddle()
+        before: list[Record] = []
+        with socket.create_connection((real.address, real.port), timeout=10) as behind:
+            back = threading.Thread(target=_pump, args=(behind, connection), daemon=True)
+            back.start()
+            with contextlib.suppress(OSError, EOFError):
+                while True:
+                    got = record(connection)
+                    if not sees_to(connection, got, before):
+                        behind.sendall(bytes(got))
+                    before.append(got)
+            _hang_up(behind)
+            back.join(10)
+
+    with backend as real, _after_dialogue(script, service) as endpoint:
+        yield endpoint
+
+
+def _pass_on() -> Meddle:
+    return lambda *_: False
+
+
 @contextmanager
 def heartbleed(*, vulnerable: bool, service: Service = SMTP) -> Iterator[Endpoint]:
-    """Answers a heartbeat by the length that it claims, or checks it as RFC 6520 says."""
+    """tlslite-ng, which checks heartbeats, or answers them by the length that they claim."""
 
-    def reaction(connection: socket.socket) -> None:
-        while (got := record(connection)).content_type != ContentType.ALERT:
-            claimed = int.from_bytes(got.fragment[1:3], "big")
+    def meddle() -> Meddle:
+        def answer(connection: socket.socket, got: Record, _: list[Record]) -> bool:
             if got.content_type != ContentType.HEARTBEAT:
-                continue
-            if vulnerable or len(got.fragment) >= 3 + claimed + 16:
-                body = b"\x02" + got.fragment[1:3] + bytes(claimed) + bytes(16)
-                say(connection, ContentType.HEARTBEAT, body)
+                return False
+            claimed = int.from_bytes(got.fragment[1:3], "big")
+            body = b"\x02" + got.fragment[1:3] + bytes(claimed) + bytes(16)
+            say(connection, ContentType.HEARTBEAT, body)
+            return True
 
-    extensions = (Extension(ExtensionType.HEARTBEAT, b"\x01"),)
-    with scripted(reaction, extensions=extensions, service=service) as endpoint:
+        return answer
+
+    backend = tlslite(
+        tlslite_settings(heartbeat=True),
+        service=replace(service, tls=TlsMode.IMPLICIT),
+        greets=service.tls is TlsMode.IMPLICIT,
+    )
+    with meddling(meddle if vulnerable else _pass_on, backend, service) as endpoint:
         yield endpoint
 
 
@@ -489,19 +550,24 @@ def heartbleed(*, vulnerable: bool, service: Service = SMTP) -> Iterator[Endpoin
 def ccs_injection(
     *, vulnerable: bool, mute: bool = False, service: Service = SMTP
 ) -> Iterator[Endpoint]:
-    """Takes an early ChangeCipherSpec and decrypts what follows, or refuses it; `mute` as Dovecot
-    does, without an alert."""
+    """OpenSSL up to TLS 1.2, which refuses an early ChangeCipherSpec; or takes it and decrypts what
+    follows. `mute` hangs up as Dovecot does, without an alert."""
 
-    def reaction(connection: socket.socket) -> None:
-        assert record(connection).content_type == ContentType.CHANGE_CIPHER_SPEC
-        if vulnerable:
-            record(connection)
-        if mute:
-            return
-        fail(connection, 20 if vulnerable else 10)
-        wait_for_the_end(connection)
+    def meddle() -> Meddle:
+        def take(connection: socket.socket, got: Record, before: list[Record]) -> bool:
+            early = got.content_type == ContentType.CHANGE_CIPHER_SPEC and len(before) == 1
+            if not early:
+                return False
+            if vulnerable:
+                record(connection)
+            if not mute:
+                fail(connection, 20 if vulnerable else 10)
+            raise EOFError
 
-    with scripted(reaction, service=service) as endpoint:
+        return take
+
+    faulty = meddle if vulnerable or mute else _pass_on
+    with meddling(faulty, openssl("-no_tls1_3", service=IMAPS), service) as endpoint:
         yield endpoint
 
 
@@ -510,16 +576,17 @@ HANG = -1
 #: What a server says to a premaster secret: of the decrypted block, an alert's number, HANG, or
 #: None to hang up.
 Oracle = Callable[[bytes], int | None]
+_BAD_RECORD_MAC = 20
 
 
 def steadfast(block: bytes) -> int | None:
     """RFC 5246 section 7.4.7.1: go on with a random secret, and fail at Finished."""
-    return 20
+    return _BAD_RECORD_MAC
 
 
 def weak_oracle(block: bytes) -> int | None:
     """Tells only a wholly right padding, its zero where 48 bytes are left, from all others."""
-    return 20 if block.startswith(b"\x00\x02") and block[-49] == 0 else 40
+    return _BAD_RECORD_MAC if block.startswith(b"\x00\x02") and block[-49] == 0 else 40
 
 
 def strong_oracle(block: bytes) -> int | None:
@@ -530,57 +597,71 @@ def strong_oracle(block: bytes) -> int | None:
 
 
 @contextmanager
-def robot(
-    oracle: Oracle, service: Service = SMTP, suite: int = _RSA_AES128_CBC_SHA
-) -> Iterator[Endpoint]:
-    """Decrypts ClientKeyExchange, and answers after Finished as `oracle` says."""
+def robot(oracle: Oracle, service: Service = SMTP, suites: str = "kRSA") -> Iterator[Endpoint]:
+    """OpenSSL up to TLS 1.2 with static RSA (`suites` in its words), which fails at Finished with
+    bad_record_mac; whatever else `oracle` says is said instead."""
     numbers = rsa_key().private_numbers()
     modulus = numbers.public_numbers.n
+    size = (modulus.bit_length() + 7) // 8
 
-    def reaction(connection: socket.socket) -> None:
-        exchange = record(connection).fragment
-        for _ in ("ChangeCipherSpec", "Finished"):
-            record(connection)
-        secret = pow(int.from_bytes(exchange[6:], "big"), numbers.d, modulus)
-        description = oracle(secret.to_bytes((modulus.bit_length() + 7) // 8, "big"))
-        if description is None:
-            return
-        if description != HANG:
-            fail(connection, description)
-        wait_for_the_end(connection)
+    def meddle() -> Meddle:
+        said: list[int | None] = []
 
-    with scripted(reaction, service=service, suite=suite) as endpoint:
+        def answer(connection: socket.socket, got: Record, before: list[Record]) -> bool:
+            if len(before) == 1 and got.fragment[:1] == b"\x10":
+                secret = pow(int.from_bytes(got.fragment[6:], "big"), numbers.d, modulus)
+                said.append(oracle(secret.to_bytes(size, "big")))
+            if not said or said[0] == _BAD_RECORD_MAC:
+                return False
+            if len(before) == _UP_TO_FINISHED:
+                _instead(connection, said[0])
+            return True
+
+        return answer
+
+    backend = openssl("-no_tls1_3", service=IMAPS, suites=f"{suites}:@SECLEVEL=0")
+    with meddling(meddle, backend, service) as endpoint:
         yield endpoint
+
+
+#: Records before Finished: ClientHello, ClientKeyExchange, ChangeCipherSpec.
+_UP_TO_FINISHED = 3
+
+
+def _instead(connection: socket.socket, description: int | None) -> None:
+    if description is None:
+        raise EOFError
+    if description == HANG:
+        wait_for_the_end(connection)
+        raise EOFError
+    fail(connection, description)
 
 
 @contextmanager
 def ticketbleed(*, vulnerable: bool, service: Service = SMTP) -> Iterator[Endpoint]:
-    """A real server for all hellos but those with a ticket and a short session id: to them it
-    echoes 32 bytes, or leaves them to the real one too."""
-    with openssl(service=IMAPS) as real:
+    """OpenSSL up to TLS 1.2; vulnerable, it echoes 32 bytes to a ticket with a short session id."""
 
-        def script(connection: socket.socket) -> None:
-            first = record(connection)
-            hello = ClientHello.parse(first.fragment[4:])
-            tickets = [
-                each.data
-                for each in hello.extensions or ()
-                if each.type == ExtensionType.SESSION_TICKET and each.data
-            ]
-            if vulnerable and tickets and 0 < len(hello.session_id) < 32:
-                echoed = hello.session_id.ljust(32, b"\x00")
-                suite = hello.cipher_suites[0]
-                answer = ServerHello(TLS1_2, bytes(32), echoed, suite, 0, (renegotiation_info(),))
-                say(connection, ContentType.HANDSHAKE, bytes(answer))
-                say(connection, ContentType.CHANGE_CIPHER_SPEC, b"\x01")
-                wait_for_the_end(connection)
-                return
-            with socket.create_connection((real.address, real.port), timeout=10) as behind:
-                behind.sendall(bytes(first))
-                _relay(connection, behind)
+    def meddle() -> Meddle:
+        def answer(connection: socket.socket, got: Record, before: list[Record]) -> bool:
+            if before:
+                return False
+            hello = ClientHello.parse(got.fragment[4:])
+            extensions = hello.extensions or ()
+            ticket = any(e.type == ExtensionType.SESSION_TICKET and e.data for e in extensions)
+            if not ticket or not 0 < len(hello.session_id) < 32:
+                return False
+            echoed = hello.session_id.ljust(32, b"\x00")
+            suite = hello.cipher_suites[0]
+            said = ServerHello(TLS1_2, bytes(32), echoed, suite, 0, (renegotiation_info(),))
+            say(connection, ContentType.HANDSHAKE, bytes(said))
+            say(connection, ContentType.CHANGE_CIPHER_SPEC, b"\x01")
+            return True
 
-        with _after_dialogue(script, service) as endpoint:
-            yield endpoint
+        return answer
+
+    backend = openssl("-no_tls1_3", service=IMAPS)
+    with meddling(meddle if vulnerable else _pass_on, backend, service) as endpoint:
+        yield endpoint
 
 
 @contextmanager

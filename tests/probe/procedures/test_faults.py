@@ -150,7 +150,7 @@ def test_a_fickle_server_is_not_judged() -> None:
 
 def test_the_suites_to_try_are_those_named() -> None:
     """By another suite than the one that the server would choose."""
-    with weak_servers.robot(weak_servers.weak_oracle, suite=0x0035) as endpoint:
+    with weak_servers.robot(weak_servers.weak_oracle, suites="AES256-SHA") as endpoint:
         named = ("TLS_RSA_WITH_AES_256_CBC_SHA",)
         assert tried(ProcedureName.ROBOT, endpoint, cipher_suites=named).present
         others = ("TLS_RSA_WITH_AES_128_CBC_SHA",)

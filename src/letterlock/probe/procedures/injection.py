@@ -23,10 +23,10 @@ _INJECTED = {
     MailProtocol.IMAP: b"INJECTED NOOP\r\n",
     MailProtocol.POP3: b"CAPA\r\n",
 }
-#: The answer to the farewell, which comes last: SMTP's to QUIT, IMAP's to LOGOUT by its tag.
+#: A line that answers nothing injected: with it, all that was injected has been answered.
 _LAST = {
-    MailProtocol.SMTP: re.compile(rb"^(?:221|421|5\d\d) ", re.MULTILINE),
-    MailProtocol.IMAP: re.compile(rb"^A\d+ ", re.MULTILINE),
+    MailProtocol.SMTP: re.compile(rb"^(?!250[ -]).*\n", re.MULTILINE),
+    MailProtocol.IMAP: re.compile(rb"^(?!\* |INJECTED ).*\n", re.MULTILINE),
 }
 #: The answers of which there is one too many.
 _INJECTION_ANSWERED = {
@@ -97,7 +97,7 @@ async def _farewell(ground: Ground, conversation: Conversation, protocol: MailPr
 def _complete(said: bytes, protocol: MailProtocol) -> bool:
     """POP3's answers carry no mark of what they answer: there the connection's end is awaited."""
     last = _LAST.get(protocol)
-    return last is not None and last.search(said) is not None and said.endswith(b"\n")
+    return last is not None and last.search(said) is not None
 
 
 async def second_starttls(ground: Ground, options: TlsOptions) -> Replied:
