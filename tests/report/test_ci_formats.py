@@ -158,7 +158,10 @@ PAGE = html_report.document([result()])
 
 def test_the_page_needs_nothing_else() -> None:
     assert "<script" not in PAGE
-    assert not re.search(r"(src|href)=|@import|url\(", PAGE)
+    two = html_report.document([result(), result()])
+    assert not re.search(r"src=|href=\"[^#]|@import|url\(", PAGE + two)
+    anchors = re.findall(r'href="#([^"]+)"', two)
+    assert anchors == re.findall(r'<article id="([^"]+)"', two) == ["server-1", "server-2"]
     assert "default-src 'none'" in PAGE
 
 

@@ -179,8 +179,9 @@ def _faults(tls: TlsFacts) -> Iterator[Phrase]:
     yield from (Phrase(each.id, fault_tone(each)) for each in tls.known_faults if _is(each.present))
     absent = sum(each.present is False for each in tls.known_faults)
     if absent:
+        others = "1 other not" if absent == 1 else f"{absent} others not"
         none = absent == len(tls.known_faults)
-        yield Phrase(f"none of {absent}" if none else f"{absent} others not", Tone.GOOD)
+        yield Phrase(f"none of {absent}" if none else others, Tone.GOOD)
     unsure = [each.id for each in tls.known_faults if isinstance(each.present, Unknown)]
     if unsure:
         yield Phrase(f"not determined: {', '.join(unsure)}", Tone.DIM)
