@@ -133,7 +133,7 @@ class _Run:
             Examination(
                 request.name or target.name,
                 partial(endpoints_of, target, request),
-                partial(_planner, request, request.name or target.name, datetime.now(UTC)),
+                partial(_planner, request, request.name or target.name),
             )
             for target in targets
         ]
@@ -182,7 +182,7 @@ class _Run:
         self._done(Checked(facts, findings, known, interrupted, verdict))
 
 
-def _planner(request: Request, name: str, at: datetime, first: EndpointFacts) -> Planner:
+def _planner(request: Request, name: str, first: EndpointFacts, at: datetime) -> Planner:
     """What is to be asked of an endpoint after its `first` visit. The depth `verdict` refutes, or
     not, that it meets the first profile asked for, by default `intermediate`."""
     endpoint, most = first.endpoint, request.manners.max_connections

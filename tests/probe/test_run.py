@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from itertools import count
 
 import pytest
@@ -58,7 +59,7 @@ def inquire(
 ) -> tuple[Examination, dict[Endpoint, Listed]]:
     planners: dict[Endpoint, Listed] = {}
 
-    def plan(first: EndpointFacts) -> Listed:
+    def plan(first: EndpointFacts, _at: datetime) -> Listed:
         planners[first.endpoint] = Listed(first, what, weight)
         return planners[first.endpoint]
 
@@ -411,7 +412,7 @@ def test_many_targets_share_an_address() -> None:
     good = smtp_with_tls()
     planners: list[Listed] = []
 
-    def plan(first: EndpointFacts) -> Listed:
+    def plan(first: EndpointFacts, _at: datetime) -> Listed:
         planners.append(Listed(first, [hello()] * 3))
         return planners[-1]
 

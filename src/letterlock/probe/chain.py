@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 
 from letterlock.certs.errors import CertificateError
 from letterlock.certs.judge import judge
@@ -10,7 +11,11 @@ from letterlock.certs.trust import TrustStore
 from letterlock.certs.x509 import facts
 from letterlock.model.certificate import Certificate, ChainFault, ChainProblem, ChainVerdict
 
+#: Ports, addresses and targets serve the same certificates over and over.
+_facts = lru_cache(maxsize=512)(facts)
 
+
+@lru_cache(maxsize=128)
 def read_chain(
     served: tuple[bytes, ...], name: str, trust: TrustStore, at: datetime
 ) -> tuple[tuple[Certificate, ...], ChainVerdict]:
@@ -20,7 +25,7 @@ def read_chain(
     unread: list[ChainProblem] = []
     for position, der in enumerate(served, start=1):
         try:
-            chain.append(facts(der))
+            chain.append(_facts(der))
         except CertificateError as error:
             text = f"certificate {position} of {len(served)} as served cannot be read: {error}"
             unread.append(ChainProblem(ChainFault.INVALID, text))

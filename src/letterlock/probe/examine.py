@@ -21,9 +21,9 @@ from letterlock.probe.observe import LOOPBACK_CONCURRENCY, REMOTE_CONCURRENCY
 from letterlock.probe.resolve import own_name
 from letterlock.probe.run import Caller, Inquiry, Plan
 
-#: Targets visited at once; each has two addresses as a rule.
-_TARGETS = 100
-_TARGETS_FAST = 16
+#: Targets visited at once; each has two addresses as a rule, and seven ports.
+_TARGETS = 32
+_TARGETS_FAST = 8
 #: At once to one address where there is no need to be gentle: LOOPBACK_CONCURRENCY for each of
 #: seven ports. Postfix allows a client 50 per service (smtpd_client_connection_count_limit).
 _FAST = 42

@@ -42,9 +42,9 @@ class Planner(Protocol):
     def facts(self, *, connections: int = 0, refused: int = 0) -> TlsFacts: ...
 
 
-#: Makes the planner for an endpoint whose first visit gave these facts; None where there is no TLS
-#: to ask about.
-Plan = Callable[[EndpointFacts], Planner]
+#: Makes the planner for an endpoint whose first visit gave these facts; certificates are judged for
+#: the moment given.
+Plan = Callable[[EndpointFacts, datetime], Planner]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,7 @@ class Inquiry:
         self._terms = terms
         self._told = told
         self._first: EndpointFacts | None = None
+        self._facts: EndpointFacts | None = None
         self._planner: Planner | None = None
         self._queue: deque[Ask] = deque()
         self._under_way: dict[str, Ask] = {}
@@ -98,10 +99,17 @@ class Inquiry:
         except TimeoutError:
             self._over = Unknown("not reached within the time allowed", Cause.BUDGET)
         self.finished = True
+        self.facts()  # so that the planner with all its answers can go
         self._tell()
 
     def facts(self) -> EndpointFacts:
         """What is known, and what is not. Ends the inquiry: what is unasked stays so."""
+        if self._facts is None:
+            self._facts = self._gather()
+            self._planner = None
+        return self._facts
+
+    def _gather(self) -> EndpointFacts:
         unknown = _INTERRUPTED if self._over is None else self._over
         if self._first is None:
             return untouched(self.endpoint, self._caller.name, unknown)
@@ -115,7 +123,7 @@ class Inquiry:
         self._first = await self._first_visit()
         self._tell()
         if self._plan is not None and worth_asking(self._first):
-            self._planner = self._plan(self._first)
+            self._planner = self._plan(self._first, self._caller.at)
             await self._put_all()
 
     def _leave_unasked(self, planner: Planner, unknown: Unknown) -> None:
