@@ -162,11 +162,14 @@ def test_what_is_not_there_to_resume_by() -> None:
 def test_early_data_is_read_from_the_ticket() -> None:
     with openssl("-early_data", "-max_early_data", "4096") as endpoint:
         assert put(ProcedureName.EARLY_DATA, endpoint)[0] == EarlyData(4096)
+        assert resumed(endpoint, "TLSv1.3")[0].max_early_data_size == 4096
         agreed = shaken(endpoint)
         assert agreed.ticket
         assert agreed.max_early_data_size == 4096
     with openssl() as endpoint:
         assert put(ProcedureName.EARLY_DATA, endpoint)[0] == EarlyData(0)
+        assert resumed(endpoint, "TLSv1.3")[0].max_early_data_size == 0
+        assert resumed(endpoint, "TLSv1.2")[0].max_early_data_size is None
 
 
 # --- renegotiation
