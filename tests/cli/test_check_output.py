@@ -12,8 +12,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.cli.test_check import POP3, closed_port
-from tests.machine import PROGRAM
+from tests.machine import HOSTNAME, PROGRAM, ForbiddenError, Machine, follow_guide
 from tests.probe.hostile import CA, serving, with_tls
+from tests.report.test_json_schema import strict
 
 ENVIRONMENT = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1"}
 
@@ -102,6 +103,33 @@ def test_a_file_is_replaced_and_a_device_is_not(ca_file: str, tmp_path: Path) ->
     assert file.stat().st_mode & 0o777 == 0o640
     assert not Path("/dev/null").is_file()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ca.pem", "old.prom"]
+
+
+@pytest.mark.machine
+def test_a_real_server_told_in_full(tmp_path: Path) -> None:
+    """Stock Postfix and Dovecot: the JSON keeps to the schema with nothing more, unknown nowhere a
+    no, and the screen has each suite that the JSON has."""
+    try:
+        machine = Machine(tmp_path)
+    except ForbiddenError as reason:
+        pytest.skip(f"no private system here: {reason}")
+    with machine:
+        follow_guide(machine)
+        machine.start()
+        done = machine.letterlock(
+            "check", HOSTNAME, "--port", "25", "--port", "993", "--depth", "full", "--verbose",
+            "--json", str(tmp_path / "a.json"),
+        )  # fmt: skip
+    report = json.loads((tmp_path / "a.json").read_text("utf-8"))
+    Draft202012Validator(strict(json.loads(letterlock("schema").stdout))).validate(report)
+    for endpoint in report["endpoints"]:
+        assert endpoint["depth"] == "full"
+        assert [each["name"] for each in endpoint["protocols"] if each["offered"] is True]
+        for protocol in endpoint["protocols"]:
+            assert protocol["offered"] is not None
+            for suite in protocol["cipher_suites"]:
+                assert suite in done.text
+    assert "Known faults" in done.text
 
 
 # --- a monitoring plugin
