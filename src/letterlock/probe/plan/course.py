@@ -52,6 +52,8 @@ class Shared:
     #: The highest version agreed to so far; 0 before.
     highest: int = 0
     authentications: set[str] = field(default_factory=set)
+    #: Whether TLS 1.2 has been asked, so that `authentications` tells of keys.
+    keys_known: bool = False
     #: Whether a refusal has come by an alert.
     sends_alerts: bool = False
 
@@ -252,7 +254,9 @@ class Course:
     def _for_rest(self) -> Sent | None:
         if not self.suites.found:
             return None
-        trials_open = self.trials is not None and self.trials.next() is not None
+        trials_open = self.trials is not None and not self.trials.done
+        if trials_open and not self.shared.keys_known:
+            return None
         found = self.suites.found
         offered = tuple(each for each in found if not suites.suite(each).is_anonymous) or tuple(
             found
@@ -317,7 +321,7 @@ class Course:
         if it is refused nothing is learnt, and trials keep to other hellos from then on."""
         if self._suspect is not None or not self.suites.found:
             return None, None
-        if self.trials is not None:
+        if self.trials is not None and self.shared.keys_known:
             self.trials.plan(self.shared.authentications)
             trial = self.trials.next()
             if trial is not None and (critical is None or (len(trial) == 1 and not self._mixed_up)):

@@ -205,6 +205,7 @@ class Planner:
         if not isinstance(heard, (Answer, Refusal, Unknown)):
             raise TypeError(f"{type(heard).__name__} as the answer to a hello")
         lower = course.learn(sent, heard)
+        self._shared.keys_known |= self._courses[TLS1_2].settled
         if course.version <= TLS1_2:
             self._descend(course, lower, heard)
 

@@ -191,7 +191,8 @@ class Scripts:
 
     def _resume_12(self) -> TlsOptions | object | None:
         if self._below is None:
-            return Unknown("no version below TLS 1.3 is offered", Cause.NOT_APPLICABLE)
+            why = Unknown("no version below TLS 1.3 is offered", Cause.NOT_APPLICABLE)
+            return self._lacking(why)
         if not self._seen_enough:
             return None
         if not (self._gives_tickets or self._gives_session_ids):
@@ -211,19 +212,27 @@ class Scripts:
 
     @property
     def _gives_tickets(self) -> bool:
-        return any(
+        """Or may: it was never asked for one."""
+        asked = [
             each.answer.extensions.has(ExtensionType.SESSION_TICKET)
             for each in self.shared.record.below_tls13()
-        )
+            if each.offer.session_ticket is not None
+        ]
+        return any(asked) or not asked
 
     @property
     def _gives_session_ids(self) -> bool:
-        hellos = (each.answer.hello for each in self.shared.record.below_tls13())
-        return any(hello is not None and hello.session_id for hello in hellos)
+        """Or may: a ticket was asked for each time."""
+        given = [
+            each.answer.hello is not None and bool(each.answer.hello.session_id)
+            for each in self.shared.record.below_tls13()
+            if each.offer.session_ticket is None
+        ]
+        return any(given) or not given
 
     def _resume_13(self) -> TlsOptions | object | None:
         if not self._tls13:
-            return Unknown("TLS 1.3 is not offered", Cause.NOT_APPLICABLE)
+            return self._lacking(Unknown("TLS 1.3 is not offered", Cause.NOT_APPLICABLE), TLS1_3)
         return self._options(self.courses[TLS1_3])
 
     def _early_data(self) -> TlsOptions | object | None:

@@ -12,6 +12,8 @@ from letterlock.wire.tls.code_points import TLS1_3
 
 #: The key that each kind of signature needs, as far as TLS 1.2 has it.
 _KEYS = {"rsa": "RSA", "rsa-pss": "RSA", "ecdsa": "ECDSA", "ed25519": "ECDSA", "ed448": "ECDSA"}
+#: By key type, what is worth a trial of its own: rsa_pss_rsae_*, ecdsa_secp256r1_sha256.
+_ALONE = {"RSA": (0x0804, 0x0805, 0x0806), "ECDSA": (0x0403,)}
 _USUAL_TLS13 = ("rsa_pss_rsae", "ecdsa_secp", "ed25519", "ed448")
 
 
@@ -58,18 +60,22 @@ class Trials:
         self._queue: deque[tuple[int, ...]] | None = None
 
     def plan(self, keys: Iterable[str]) -> None:
-        """`keys` are the key types already seen, empty where none was."""
+        """`keys` are the key types already seen, empty where none was. Of an ECDSA key only the
+        commonest curve is tried alone: it has no more than one."""
         if self._queue is not None:
             return
-        known = set(keys)
-        likely: list[int] = []
-        rest: list[int] = []
-        for code in universe(TLS1_3):
-            one = signature_scheme(code)
-            usual = one is not None and is_usual(one) and key_of(one) in known
-            (likely if usual else rest).append(code)
-        singles = [(code,) for code in likely]
-        self._queue = deque([*singles, *(_by_key(rest) if not known else (tuple(rest),))])
+        alone = [one for key in _ALONE if key in set(keys) for one in _ALONE[key]]
+        rest = {
+            True: [code for code in universe(TLS1_3) if code not in alone and _usual_code(code)],
+            False: [
+                code for code in universe(TLS1_3) if code not in alone and not _usual_code(code)
+            ],
+        }
+        self._queue = deque((code,) for code in alone)
+        if alone:
+            self._queue.append((*rest[True], *rest[False]))
+        else:
+            self._queue.extend((*_by_key(rest[True]), tuple(rest[False])))
 
     def next(self) -> tuple[int, ...] | None:
         return self._queue[0] if self._queue else None
@@ -91,15 +97,20 @@ class Trials:
         elif len(trial) == 1:
             self.accepted += trial
         else:
-            half = len(trial) // 2
+            usual = sum(map(_usual_code, trial))
+            half = usual if 0 < usual < len(trial) else len(trial) // 2
             self._queue.extendleft((trial[half:], trial[:half]))
 
 
+def _usual_code(code: int) -> bool:
+    one = signature_scheme(code)
+    return one is not None and is_usual(one)
+
+
 def _by_key(codes: list[int]) -> tuple[tuple[int, ...], ...]:
-    families: dict[bool | str, tuple[int, ...]] = {}
+    families: dict[str, tuple[int, ...]] = {}
     for code in codes:
         one = signature_scheme(code)
-        usual = one is not None and is_usual(one)
-        family = key_of(one) if one is not None and usual else False
+        family = key_of(one) if one is not None else ""
         families[family] = (*families.get(family, ()), code)
-    return tuple(sorted(families.values(), key=len))
+    return tuple(families.values())
