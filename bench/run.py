@@ -1,4 +1,4 @@
-"""`make bench`: start-up, the dry run and the whole `secure`, as ratios in one run.
+"""`make bench`: start-up, the dry run, the whole `secure` and the deep check, as ratios in one run.
 
 Peers: `python3 -c pass` for start-up; the servers' own checkers (`postfix check`, `doveconf -n`)
 for the rest, on the same throw-away machine in the same minute.
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from tests.machine import HOSTNAME, PROGRAM, Machine
 
+from bench import check
 from bench.measure import Peak, in_turn, peak
 
 _ROUNDS = 9
@@ -23,6 +24,7 @@ def main() -> int:
     with Machine() as machine:
         machine.start()
         kept += _secure(machine)
+    kept += check.bench(_tell)
     return 0 if all(kept) else 1
 
 
@@ -68,7 +70,7 @@ def _fits(peak: Peak) -> bool:
 
 
 def _tell(name: str, figures: str, kept: bool, bound: str) -> bool:
-    print(f"{'kept' if kept else 'NOT KEPT':9} {name:48} {figures}  ({bound})", flush=True)
+    print(f"{'kept' if kept else 'NOT KEPT':9} {name:62} {figures}  ({bound})", flush=True)
     return kept
 
 

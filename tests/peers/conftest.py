@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.machine import ForbiddenError, Machine
-from tests.peers.counting import secure
+from tests.peers.counting import secure, with_rsa
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ def _booted() -> Machine:
         machine = Machine()
     except ForbiddenError as reason:
         pytest.skip(f"no private system here: {reason}")
+    with_rsa(machine)
     machine.start()
     return machine
 

@@ -28,6 +28,16 @@ class Counted:
         return sum(each["refused_connections"] or 0 for each in self.told["endpoints"])
 
 
+def with_rsa(machine: Machine) -> None:
+    """Give a stopped machine the kind of key that Debian's make-ssl-cert makes, RSA of 2048 bits,
+    with which its servers have the most suites; the throw-away system's own is ECDSA."""
+    machine.must(
+        "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30",
+        "-subj", f"/CN={HOSTNAME}", "-keyout", "/etc/ssl/private/ssl-cert-snakeoil.key",
+        "-out", "/etc/ssl/certs/ssl-cert-snakeoil.pem",
+    )  # fmt: skip
+
+
 def counters(machine: Machine) -> dict[str, int]:
     lines = machine.must("nstat", "-asz", *_COUNTERS).text.splitlines()
     return {name: int(value) for name, value, *_ in map(str.split, lines[1:])}
