@@ -18,7 +18,7 @@ from letterlock.probe.plan.riders import Rider, Riders
 from letterlock.wire.tls import extensions
 from letterlock.wire.tls.answer import Answer
 from letterlock.wire.tls.client_hello import Offer
-from letterlock.wire.tls.code_points import SSL3, TLS1_3, version_name
+from letterlock.wire.tls.code_points import SSL3, TLS1_2, TLS1_3, version_name
 
 #: Refused what it had agreed to, or chose what it was not offered: answers that fit no order.
 _CONTRADICTION = Unknown("the server contradicts its own answers")
@@ -54,6 +54,8 @@ class Shared:
     authentications: set[str] = field(default_factory=set)
     #: Whether TLS 1.2 has been asked, so that `authentications` tells of keys.
     keys_known: bool = False
+    #: Suites that TLS 1.2 was proven not to accept: the versions below will hardly.
+    refuted: set[int] = field(default_factory=set)
     #: Whether a refusal has come by an alert.
     sends_alerts: bool = False
 
@@ -176,6 +178,8 @@ class Course:
     def _for_suites(self) -> Sent | None:
         if self.suites.exhausted:
             return None
+        if self.suites.found and self.version < TLS1_2:
+            self.suites.doubt(self.shared.refuted)
         offered = self.suites.offer()
         if not self.suites.found and self.first_offer:
             offered = self.first_offer
@@ -436,6 +440,8 @@ class Course:
         self._settle_passengers(sent)
         self._hung_up = False
         before = sent.purpose.progress if sent.purpose else None
+        if self.version == TLS1_2:
+            self.shared.refuted.update(self.suites.refused)
         self._learn_group(sent, answer.group)
         self._learn_scheme(sent, answer)
         if sent.purpose is not None and sent.purpose.progress == before:

@@ -90,6 +90,10 @@ class Ladder:
         """Put what is left into another order; nothing that was learnt depends on it."""
         self.rest.sort(key=key)  # type: ignore[arg-type]
 
+    def doubt(self, values: set[int]) -> None:
+        """Put what is left of `values`, which are probably refused, before the others."""
+        self.rest.sort(key=lambda value: value not in values)
+
     def focus(self, values: Iterable[int]) -> None:
         """From here on ask only whether any of `values` is accepted."""
         wanted = set(values)
