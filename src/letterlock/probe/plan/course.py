@@ -56,6 +56,8 @@ class Shared:
     keys_known: bool = False
     #: Suites that TLS 1.2 was proven not to accept: the versions below will hardly.
     refuted: set[int] = field(default_factory=set)
+    #: Whether hellos may be made for riders alone: no other is under way or to come.
+    riders_alone: bool = False
     #: Whether a refusal has come by an alert.
     sends_alerts: bool = False
 
@@ -265,7 +267,7 @@ class Course:
         offered = tuple(each for each in found if not suites.suite(each).is_anonymous) or tuple(
             found
         )
-        riders_open = self.shared.riders.fitting(
+        riders_open = self.shared.riders_alone and self.shared.riders.fitting(
             self.version, self.shared.highest, certificate=self._shows_certificate(offered)
         )
         if not (trials_open or riders_open or self._suspect):

@@ -114,17 +114,25 @@ class Planner:
             self._learn_hello(self._sent.pop(ask.key), outcome)
 
     def _wishes(self) -> Iterator[tuple[int, Ask, Sent | None]]:
-        self._shared.riders.new_round()
-        for version in self._open_courses:
-            sent = self._courses[version].next()
-            if sent is not None:
-                yield sent.tier, Ask(sent.key, Hello(sent.client_hello())), sent
+        for sent in self._hellos():
+            yield sent.tier, Ask(sent.key, Hello(sent.client_hello())), sent
         if self._wants_sslv2:
             hello = Sslv2ClientHello(suites.kinds(), challenge=b"letterlock hello").to_records()
             tier = Tier.VERSIONS if self._demands is None else Tier.REST
             yield tier, Ask(_SSLV2, Hello(hello, sslv2=True)), None
         for tier, _, ask in self._scripts.next():
             yield tier, ask, None
+
+    def _hellos(self) -> list[Sent]:
+        """Riders get hellos of their own once there are no others that they could go with."""
+        for alone in (False, True):
+            self._shared.riders_alone = alone
+            self._shared.riders.new_round()
+            found = [self._courses[version].next() for version in self._open_courses]
+            sent = [each for each in found if each is not None]
+            if sent or self._sent:
+                return sent
+        return []
 
     @property
     def _wants_sslv2(self) -> bool:
