@@ -72,7 +72,10 @@ class Scripts:
         if depth is Depth.VERDICT:
             return HANDSHAKES[:1]
         listed: tuple[str, ...] = (*HANDSHAKES, *_STANDARD, *_ABOUT_THE_DIALOGUE)
-        return listed if depth is Depth.STANDARD else (*listed, *_FULL)
+        if depth is Depth.FULL:
+            return (*listed, *_FULL)
+        # A login begun and called off stands in the server's log as a failed one.
+        return tuple(key for key in listed if key != ProcedureName.LOGIN_BEFORE_TLS)
 
     def next(self) -> Iterator[tuple[int, str, Ask]]:
         """Tier, key and ask of each that can be asked now."""
