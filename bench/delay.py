@@ -15,10 +15,10 @@ _CHUNK = 65536
 
 @contextmanager
 def delayed(
-    servers: Machine, seen_from: Machine, ports: tuple[int, ...], delay: float
+    servers: Machine, seen_from: Machine, ports: tuple[int, ...], delay: float, *, connecting: bool
 ) -> Iterator[None]:
     """On 127.0.0.1 inside `seen_from` the ports of `servers` can be reached; every byte takes
-    `delay` seconds each way, and so do the three packets by which TCP connects."""
+    `delay` seconds each way; with `connecting` so do the three packets by which TCP connects."""
     loop = asyncio.new_event_loop()
     listeners = seen_from.call(
         lambda: [socket.create_server(("127.0.0.1", port), backlog=512) for port in ports]
@@ -28,7 +28,7 @@ def delayed(
 
     async def serve(listener: socket.socket, port: int) -> asyncio.Server:
         async def pass_on(near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
-            await _pass_on(servers, port, near, back, delay)
+            await _pass_on(servers, port, near, back, delay, 3 * delay if connecting else 0)
 
         return await asyncio.start_server(pass_on, sock=listener)
 
@@ -51,9 +51,10 @@ async def _pass_on(
     near: asyncio.StreamReader,
     back: asyncio.StreamWriter,
     delay: float,
+    first: float,
 ) -> None:
-    """The server sees the connection when the third packet is there; bytes sent before wait."""
-    await asyncio.sleep(3 * delay)
+    """The server sees the connection after `first` seconds; bytes sent before wait."""
+    await asyncio.sleep(first)
     behind = await asyncio.to_thread(
         servers.call, lambda: socket.create_connection(("127.0.0.1", port))
     )

@@ -70,7 +70,7 @@ def _fits(peak: Peak) -> bool:
 
 
 def _tell(name: str, figures: str, kept: bool, bound: str) -> bool:
-    print(f"{'kept' if kept else 'NOT KEPT':9} {name:62} {figures}  ({bound})", flush=True)
+    print(f"{'kept' if kept else 'NOT KEPT':9} {name:72} {figures}  ({bound})", flush=True)
     return kept
 
 
