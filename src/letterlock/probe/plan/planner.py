@@ -32,11 +32,12 @@ from letterlock.probe.ask import (
 from letterlock.probe.plan import faults, groups, signatures, suites
 from letterlock.probe.plan.behaviour import behaviour
 from letterlock.probe.plan.certificates import Certificates, Reader
-from letterlock.probe.plan.course import ANY_KEY, Course, Sent, Shared, Tier
+from letterlock.probe.plan.course import ANY_KEY, Course
 from letterlock.probe.plan.ladder import Ladder
 from letterlock.probe.plan.record import Refusal, read
 from letterlock.probe.plan.riders import Rider, Riders
 from letterlock.probe.plan.scripts import Scripts
+from letterlock.probe.plan.sent import Sent, Shared, Tier
 from letterlock.probe.plan.verdict import Demands
 from letterlock.wire.tls.answer import Answer
 from letterlock.wire.tls.code_points import SSL2, SSL3, TLS1_0, TLS1_1, TLS1_2, TLS1_3, version_name

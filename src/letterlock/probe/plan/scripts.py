@@ -22,7 +22,8 @@ from letterlock.probe.ask import (
     Tried,
 )
 from letterlock.probe.plan import signatures, suites
-from letterlock.probe.plan.course import Course, Shared, Tier
+from letterlock.probe.plan.course import Course
+from letterlock.probe.plan.sent import Shared, Tier
 from letterlock.wire.tls.code_points import TLS1_0, TLS1_2, TLS1_3, ExtensionType
 
 RESUME_12 = "resume TLSv1.2"

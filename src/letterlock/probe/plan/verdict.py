@@ -8,7 +8,7 @@ from letterlock.model.cipher_suites import suite_name
 from letterlock.model.named_groups import group_name
 from letterlock.model.signature_schemes import scheme_name
 from letterlock.probe.plan import groups, signatures, suites
-from letterlock.probe.plan.course import Forbidden
+from letterlock.probe.plan.sent import Forbidden
 from letterlock.wire.tls.code_points import TLS1_2, version_name
 
 
