@@ -74,6 +74,8 @@ class Server:
     needs_name: bool = False
     reuses: bool = False
     sslv2: bool = False
+    #: Says no by ending the connection, as Dovecot does.
+    hangs_up: bool = False
 
     @property
     def versions(self) -> tuple[int, ...]:
@@ -253,7 +255,9 @@ class Simulation:
                 return Answer(Ending.CLOSED)
             return Answer(Ending.SSLV2_HELLO, version=2, chain=(b"RSA",), cipher_kinds=(0x010080,))
         hello = parse(what.client_hello)
-        return Connection(self.server, hello, self.connections).answer()
+        answer = Connection(self.server, hello, self.connections).answer()
+        refused = answer.outcome is Ending.ALERT and self.server.hangs_up
+        return Answer(Ending.CLOSED) if refused else answer
 
     def script(self, what: Procedure, weight: int) -> Outcome:
         server, only_one = self.server, what.options.minimum == "TLSv1.3"
