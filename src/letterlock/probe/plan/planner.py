@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
-from letterlock.model.cipher_suites import kind_name, suite_name
-from letterlock.model.named_groups import group_name
+from letterlock.model.cipher_suites import kind_name
 from letterlock.model.service import Endpoint
-from letterlock.model.signature_schemes import scheme_name
 from letterlock.model.tls_facts import (
     NOT_ASKED,
     Depth,
-    DialogueFacts,
-    GroupFacts,
     ProtocolFacts,
     Ternary,
     TlsFacts,
@@ -25,9 +20,6 @@ from letterlock.probe.ask import (
     Hello,
     Outcome,
     Procedure,
-    ProcedureName,
-    Replied,
-    Tried,
 )
 from letterlock.probe.plan import faults, groups, signatures, suites
 from letterlock.probe.plan.behaviour import behaviour
@@ -38,6 +30,7 @@ from letterlock.probe.plan.record import Refusal, read
 from letterlock.probe.plan.riders import Rider, Riders
 from letterlock.probe.plan.scripts import Scripts
 from letterlock.probe.plan.sent import Sent, Shared, Tier
+from letterlock.probe.plan.telling import Telling, dialogue
 from letterlock.probe.plan.verdict import Demands
 from letterlock.wire.tls.answer import Answer
 from letterlock.wire.tls.code_points import SSL2, SSL3, TLS1_0, TLS1_1, TLS1_2, TLS1_3, version_name
@@ -47,7 +40,6 @@ from letterlock.wire.tls.sslv2 import Sslv2ClientHello
 _BELOW = (TLS1_2, TLS1_1, TLS1_0, SSL3)
 _SSLV2 = "SSLv2 hello"
 _BUDGET = Unknown("connection budget", Cause.BUDGET)
-_UNANSWERED = Unknown("every hello's connection was closed without a word", Cause.DISCONNECTED)
 
 
 class Planner:
@@ -275,6 +267,7 @@ class Planner:
         """All that is known, at any time."""
         missing = _BUDGET if self._broke else NOT_ASKED
         record = self._shared.record
+        told = Telling(self._courses, record, missing)
         primes = groups.diffie_hellman(record.dh_params())
         how = behaviour(record, self._shared.riders, self._scripts, missing)
         sslv2 = missing if self._sslv2 is None else self._sslv2
@@ -282,19 +275,19 @@ class Planner:
             depth=self.depth,
             protocols=(
                 self._sslv2_facts(sslv2),
-                *(self._protocol(course, missing) for course in self._ascending()),
+                *(told.protocol(course) for course in self._ascending()),
             ),
-            groups=tuple(self._groups(missing)),
+            groups=tuple(told.groups()),
             diffie_hellman=primes,
-            signature_schemes=tuple(self._schemes(accepted=True)),
-            refused_schemes=tuple(self._schemes(accepted=False)),
+            signature_schemes=tuple(told.schemes(accepted=True)),
+            refused_schemes=tuple(told.schemes(accepted=False)),
             chains=self._certificates.facts(record, self._reader),
             behaviour=how,
             known_faults=(
                 *faults.tried(self._scripts, missing),
                 *faults.deduced(self._courses, sslv2, how, primes, missing),
             ),
-            dialogue=self._dialogue(missing),
+            dialogue=dialogue(self._scripts, missing),
             connections=connections,
             refused=refused,
             left_out=self._left_out(),
@@ -308,103 +301,6 @@ class Planner:
         return ProtocolFacts(
             version_name(SSL2), offered, kinds, complete=not isinstance(offered, Unknown)
         )
-
-    def _protocol(self, course: Course, missing: Unknown) -> ProtocolFacts:
-        ladder = course.suites
-        order = ladder.decided_by
-        return ProtocolFacts(
-            name=course.name,
-            offered=self._offered(course, missing),
-            cipher_suites=tuple(map(suite_name, ladder.found)),
-            complete=ladder.exhausted and not ladder.skipped and self._met_anything,
-            order=missing if order is NOT_ASKED else order,
-            refused=tuple(map(suite_name, ladder.refused)) if ladder.found else (),
-        )
-
-    @property
-    def _met_anything(self) -> bool:
-        return bool(self._shared.record.sightings)
-
-    def _offered(self, course: Course, missing: Unknown) -> Ternary:
-        if course.suites.found:
-            return True
-        if course.obstacle is not None:
-            return course.obstacle
-        if not course.suites.exhausted:
-            return missing
-        if course.closed_without_a_word and not self._met_anything:
-            return _UNANSWERED
-        return False
-
-    def _groups(self, missing: Unknown) -> Iterator[GroupFacts]:
-        for below_tls13 in (True, False):
-            ladders = [
-                course.groups
-                for course in self._courses.values()
-                if (course.version < TLS1_3) is below_tls13 and course.groups is not None
-            ]
-            ladder = next((each for each in ladders if each.found or each.refused), None)
-            used = self._used_groups(below_tls13)
-            if ladder is None and not used:
-                continue
-            yield self._group_facts(ladder, used, missing)
-
-    def _used_groups(self, below_tls13: bool) -> dict[int, list[str]]:
-        """Each group seen, with the versions it was seen in."""
-        used: dict[int, list[str]] = {}
-        for each in self._shared.record.sightings:
-            group = each.answer.group
-            if group is not None and (each.version < TLS1_3) is below_tls13:
-                names = used.setdefault(group, [])
-                if version_name(each.version) not in names:
-                    names.append(version_name(each.version))
-        return used
-
-    @staticmethod
-    def _group_facts(
-        ladder: Ladder | None, used: dict[int, list[str]], missing: Unknown
-    ) -> GroupFacts:
-        found = list(ladder.found) if ladder else []
-        found += [group for group in used if group not in found]
-        order = ladder.decided_by if ladder else missing
-        return GroupFacts(
-            groups=tuple(map(group_name, found)),
-            used_in=tuple(sorted({name for names in used.values() for name in names})),
-            complete=ladder is not None and ladder.exhausted and not ladder.skipped,
-            order=missing if order is NOT_ASKED else order,
-            refused=tuple(map(group_name, ladder.refused)) if ladder else (),
-        )
-
-    def _schemes(self, *, accepted: bool) -> Iterator[tuple[str, tuple[str, ...]]]:
-        course = self._courses[TLS1_2]
-        codes = [
-            code
-            for ladder in course.schemes.values()
-            for code in (ladder.found if accepted else ladder.refused)
-        ]
-        if codes:
-            yield course.name, tuple(map(scheme_name, codes))
-        trials = self._courses[TLS1_3].trials
-        if trials is not None and trials.trustworthy:
-            codes = trials.accepted if accepted else trials.refused
-            if codes:
-                yield version_name(TLS1_3), tuple(map(scheme_name, codes))
-
-    def _dialogue(self, missing: Unknown) -> DialogueFacts:
-        def tried(name: ProcedureName) -> Ternary:
-            outcome = self._scripts.outcome(name)
-            if isinstance(outcome, Tried):
-                return outcome.present
-            return outcome if isinstance(outcome, Unknown) else missing
-
-        second = self._scripts.outcome(ProcedureName.SECOND_STARTTLS)
-        facts = DialogueFacts(
-            injection=tried(ProcedureName.STARTTLS_INJECTION),
-            login_before_tls=tried(ProcedureName.LOGIN_BEFORE_TLS),
-        )
-        if isinstance(second, Replied):
-            return replace(facts, second_starttls=second.reply)
-        return replace(facts, second_starttls=second if isinstance(second, Unknown) else missing)
 
     def _left_out(self) -> tuple[str, ...]:
         said = [
