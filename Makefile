@@ -26,7 +26,7 @@ lint: setup      ## ruff, mypy --strict, import-linter
 format: setup    ## write the source as ruff formats it
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
-bench: setup     ## start-up, dry run and the whole secure, as ratios
+bench: setup     ## start-up, secure and check beside their peers, as ratios
 	@$(PY) -m bench.run
 
 docs: setup      ## write the parts of docs/ that come from the program

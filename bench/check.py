@@ -143,10 +143,7 @@ def _peers() -> tuple[Peer, ...]:
         Peer(
             "sslyze",
             SSLYZE.exists(),
-            tuple(
-                (str(SSLYZE), "--mozilla_config", "disable", *_starttls(port), f"127.0.0.1:{port}")
-                for port in _PORTS
-            ),
+            tuple((str(SSLYZE), *_starttls(port), f"127.0.0.1:{port}") for port in _PORTS),
             1 / 15,
         ),
         Peer(

@@ -36,7 +36,7 @@ def test_stock_postfix(stock: Running, depth: str, most: int) -> None:
         ("full", 993, 35),
         # Between servers `secure` leaves what old senders need: TLS 1.0 and 1.1, CBC suites and
         # more groups. The 35 are not kept there; see bench.
-        ("full", 25, 50),
+        ("full", 25, 40),
     ],
 )
 def test_what_secure_made(hardened: Running, depth: str, port: int, most: int) -> None:
