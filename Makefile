@@ -7,12 +7,12 @@ JOBS ?= 2
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
-setup: .venv/.stamp
-.venv/.stamp: pyproject.toml scripts/setup
-	@scripts/setup
-	@touch $@
+setup: .venv/.tests
+.venv/.tests .venv/.demo: .venv/.%: pyproject.toml scripts/setup
+	@scripts/setup $*
+	@touch $@ .venv/.demo
 
-demo: setup      ## the main job on a throw-away Postfix and Dovecot
+demo: .venv/.demo ## the main job on a throw-away Postfix and Dovecot
 	@.venv/bin/letterlock demo
 
 test: setup lint ## lint, types, rooms, and every test
