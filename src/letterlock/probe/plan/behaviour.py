@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from letterlock.model.tls_facts import Behaviour, Resumption, Ternary
+from letterlock.model.tls_facts import Behaviour, ProtocolFacts, Resumption, Ternary
 from letterlock.model.unknown import Cause, Unknown
 from letterlock.probe.ask import EarlyData, ProcedureName, Renegotiated, Resumed
 from letterlock.probe.plan import groups, suites
 from letterlock.probe.plan.record import Record, Sighting
 from letterlock.probe.plan.riders import Rider, Riders
 from letterlock.probe.plan.scripts import RESUME_12, RESUME_13, Scripts
-from letterlock.wire.tls.code_points import TLS1_3, ExtensionType
+from letterlock.wire.tls.code_points import ExtensionType
 
 _ONLY_TLS13 = Unknown("TLS 1.3 settles it: nothing below is offered", Cause.NOT_APPLICABLE)
 _NO_CBC = Unknown(
@@ -19,14 +19,24 @@ _NO_CBC = Unknown(
 )
 
 
-def behaviour(record: Record, riders: Riders, scripts: Scripts, missing: Unknown) -> Behaviour:
-    """`missing` says why there is no answer where nothing was asked."""
+def behaviour(
+    record: Record,
+    riders: Riders,
+    scripts: Scripts,
+    protocols: Sequence[ProtocolFacts],
+    missing: Unknown,
+) -> Behaviour:
+    """`protocols` are the versions as far as they are known; `missing` says why there is no answer
+    where nothing was asked."""
 
     def told(value: Ternary | None) -> Ternary:
         return missing if value is None else value
 
     below = list(record.below_tls13())
-    only_tls13 = not below and any(each.version == TLS1_3 for each in record.sightings)
+    # That nothing below was seen is no proof: the question may have failed.
+    only_tls13 = not below and all(
+        each.offered is (each.name == "TLSv1.3") for each in protocols if each.name != "SSLv2"
+    )
 
     def shown(
         test: Callable[[Sighting], bool], quantifier: Callable[[Iterable[bool]], bool]

@@ -269,14 +269,15 @@ class Planner:
         record = self._shared.record
         told = Telling(self._courses, record, missing)
         primes = groups.diffie_hellman(record.dh_params())
-        how = behaviour(record, self._shared.riders, self._scripts, missing)
         sslv2 = missing if self._sslv2 is None else self._sslv2
+        protocols = (
+            self._sslv2_facts(sslv2),
+            *(told.protocol(course) for course in self._ascending()),
+        )
+        how = behaviour(record, self._shared.riders, self._scripts, protocols, missing)
         return TlsFacts(
             depth=self.depth,
-            protocols=(
-                self._sslv2_facts(sslv2),
-                *(told.protocol(course) for course in self._ascending()),
-            ),
+            protocols=protocols,
             groups=tuple(told.groups()),
             diffie_hellman=primes,
             signature_schemes=tuple(told.schemes(accepted=True)),
