@@ -1,7 +1,8 @@
 # letterlock: `make demo` and `make test` set up what is missing by themselves.
 SHELL := /bin/bash
 PY := .venv/bin/python
-JOBS ?= 2
+# Many tests wait for servers: twice the cores keeps two busy.
+JOBS ?= 4
 
 .PHONY: help demo test lint format bench docs setup clean
 help:            ## this list
