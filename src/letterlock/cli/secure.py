@@ -23,13 +23,14 @@ from letterlock.cli.certificate_options import (
     read_bundle,
     trust_store,
 )
-from letterlock.cli.live_system import JsonFile, Root, Wait, recover_first
+from letterlock.cli.live_system import JsonFile, Root, Wait, recover_first, write_json
 from letterlock.cli.secure_options import CertLayout, RunOptions, SaslServer, SecureOptions
 from letterlock.cli.verb import verb
 from letterlock.model.errors import InputError, RefusedError
 
 if TYPE_CHECKING:
     from letterlock.cli.secure_plan import Prepared
+    from letterlock.cli.secure_screen import PlanScreen
 
 _EPILOG = """Examples:
 
@@ -184,20 +185,32 @@ def _prepare(options: SecureOptions, certificate: CertificateOptions) -> Prepare
 
 def _carry_out(prepared: Prepared, options: SecureOptions, run: RunOptions) -> None:
     from letterlock.cli.secure_plan import refuse_invalid, refuse_taken_ports
-    from letterlock.cli.secure_run import SecureRun
+    from letterlock.cli.secure_screen import PlanScreen
 
-    work = SecureRun(prepared, options, run)
+    screen = PlanScreen(prepared, options.host, quiet=run.json_file == "-")
     if options.root == Path("/"):
         refuse_taken_ports(prepared, run.start)
     if run.dry_run:
-        work.show_plan()
+        _tell_dry_run(prepared, options, run, screen)
         return
     if prepared.plan.changes:
         refuse_invalid(prepared)
     if prepared.plan.changes and not run.yes:
-        work.show_plan()
+        screen.show()
         _ask()
-    work.execute()
+    from letterlock.cli.secure_run import SecureRun
+
+    SecureRun(prepared, options, run, screen).execute()
+
+
+def _tell_dry_run(
+    prepared: Prepared, options: SecureOptions, run: RunOptions, screen: PlanScreen
+) -> None:
+    if run.json_file is not None:
+        from letterlock.cli.secure_document import secure_document
+
+        write_json(run.json_file, secure_document(prepared, options.host))
+    screen.show()
 
 
 def _ask() -> None:

@@ -167,6 +167,16 @@ def refuse_invalid(prepared: Prepared) -> None:
             raise refusal(server.name, complaint, Location(main_file), checker)
 
 
+def commands(prepared: Prepared) -> list[str]:
+    """What is run to validate and reload the servers that the plan changes."""
+    return [
+        line
+        for server in prepared.servers
+        if server.name in prepared.plan.servers
+        for line in server.commands()
+    ]
+
+
 def refuse_taken_ports(prepared: Prepared, starting: bool) -> None:
     """Raise RefusedError where another program holds a port that a server would have to open: one
     that the plan adds, and with `starting` also those of a stopped server."""

@@ -1,20 +1,19 @@
-"""A plan of `secure` shown, or carried out and told of."""
+"""A plan of `secure` carried out and told of."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from letterlock.cli.exit_code import ExitCode
 from letterlock.cli.live_system import write_json
+from letterlock.cli.secure_document import secure_document
 from letterlock.cli.secure_options import RunOptions, SecureOptions
 from letterlock.cli.secure_plan import Prepared
+from letterlock.cli.secure_screen import PlanScreen
 from letterlock.cli.steps import steps
 from letterlock.findings.assess import assess
 from letterlock.install.rehearse import Rehearsal, Rehearsed, rehearse
@@ -26,11 +25,6 @@ from letterlock.model.service import Endpoint
 from letterlock.model.unknown import Unknown
 from letterlock.probe.limits import Limits
 from letterlock.probe.observe import observe
-from letterlock.report import plan_text
-from letterlock.report.diff import coloured, unified
-from letterlock.report.json_report import document
-from letterlock.report.plan_json import plan_document
-from letterlock.report.result import Result
 from letterlock.report.terminal import show
 
 #: One's own server on the machine itself: the seconds a step may take. postscreen greets after 6.
@@ -39,47 +33,17 @@ _STEPS = 12
 
 
 class SecureRun:
-    """One `secure`, from the plan to the last line on the screen."""
+    """One `secure`, from the rehearsal to the last line on the screen."""
 
-    def __init__(self, prepared: Prepared, options: SecureOptions, run: RunOptions) -> None:
+    def __init__(
+        self, prepared: Prepared, options: SecureOptions, run: RunOptions, screen: PlanScreen
+    ) -> None:
         self._prepared = prepared
         self._plan = prepared.plan
         self._options = options
         self._run = run
-        self._screen = Console(quiet=run.json_file == "-")
+        self._screen = screen
         self._began = datetime.now(UTC)
-
-    def show_plan(self) -> None:
-        """The difference per file, the reasons with their sources, the commands, the notices."""
-        if self._run.dry_run and self._run.json_file:
-            write_json(self._run.json_file, self._document(None, None))
-        if not self._plan.changes:
-            self._screen.print(f"{self._options.host}: nothing to change.")
-        else:
-            self._screen.print(coloured(unified(self._plan)), end="", soft_wrap=True)
-            self._section("Why", plan_text.reasons(self._plan))
-            self._section("What runs then", [f"  {line}" for line in self._commands()])
-        self._notices((*self._prepared.bundle.notices, *self._plan.notices))
-        if self._plan.changes:
-            self._screen.print(Text(plan_text.summary(self._plan), style="bold"))
-
-    def _commands(self) -> list[str]:
-        return [
-            line
-            for server in self._prepared.servers
-            if server.name in self._plan.servers
-            for line in server.commands()
-        ]
-
-    def _section(self, title: str, lines: Any) -> None:
-        self._screen.print(Text(f"\n{title}", style="bold"))
-        for line in lines:
-            self._screen.print(Text(line), soft_wrap=True)
-        self._screen.print()
-
-    def _notices(self, notices: Sequence[str]) -> None:
-        for notice in notices:
-            self._screen.print(Text(f"note: {notice}", style="yellow"), soft_wrap=True)
 
     def execute(self) -> None:
         """Rehearse, apply, verify. Raises LetterlockError, the JSON written all the same."""
@@ -92,12 +56,19 @@ class SecureRun:
                     self._judge(rehearsal)
                 outcome = self._apply(tell)
         except LetterlockError as error:
-            if self._run.json_file:
-                write_json(self._run.json_file, self._document(rehearsal, None, error))
+            self._write_json(rehearsal, None, error)
             raise
-        if self._run.json_file:
-            write_json(self._run.json_file, self._document(rehearsal, outcome))
+        self._write_json(rehearsal, outcome, None)
         self._tell(rehearsal, outcome)
+
+    def _write_json(
+        self, rehearsal: Rehearsal | None, outcome: Outcome | None, error: LetterlockError | None
+    ) -> None:
+        if self._run.json_file is None:
+            return
+        facts = self._facts(outcome.facts) if outcome else None
+        told = secure_document(self._prepared, self._options.host, rehearsal, outcome, facts, error)
+        write_json(self._run.json_file, told)
 
     def _apply(self, tell: Callable[[str], None]) -> Outcome:
         return apply(
@@ -127,13 +98,13 @@ class SecureRun:
     def _tell(self, rehearsal: Rehearsal | None, outcome: Outcome) -> None:
         if outcome.facts:
             facts = self._facts(outcome.facts)
-            show(self._screen, facts, assess(facts))
-        self._notices((*self._prepared.bundle.notices, *self._plan.notices, *outcome.notes))
+            show(self._screen.console, facts, assess(facts))
+        self._screen.notices((*self._prepared.bundle.notices, *self._plan.notices, *outcome.notes))
         if isinstance(rehearsal, Unknown):
-            self._notices([f"not rehearsed: {rehearsal.reason}"])
-        self._screen.print(Text(self._verdict(rehearsal, outcome), style="bold green"))
+            self._screen.notices([f"not rehearsed: {rehearsal.reason}"])
+        self._screen.console.print(Text(self._verdict(rehearsal, outcome), style="bold green"))
         if outcome.run:
-            self._screen.print(f"Undo it with: letterlock rollback {outcome.run}")
+            self._screen.console.print(f"Undo it with: letterlock rollback {outcome.run}")
 
     def _verdict(self, rehearsal: Rehearsal | None, outcome: Outcome) -> str:
         ports = len({fact.endpoint.port for fact in outcome.facts})
@@ -157,47 +128,3 @@ class SecureRun:
             endpoints=endpoints,
             connections=len(endpoints),
         )
-
-    def _document(
-        self,
-        rehearsal: Rehearsal | None,
-        outcome: Outcome | None,
-        error: LetterlockError | None = None,
-    ) -> dict[str, Any]:
-        """The stable shape of `secure --json` (docs/reference/secure.md)."""
-        facts = self._facts(outcome.facts if outcome else ())
-        seen = json.loads(document([Result(facts, assess(facts) if outcome else ())]))
-        return {
-            "format_version": 1,
-            "verb": "secure",
-            "host": self._options.host,
-            "exit_code": int(_exit_code(error)),
-            "error": str(error) if error else None,
-            "changed": bool(outcome and outcome.changed),
-            "run": outcome.run if outcome else None,
-            "plan": plan_document(self._plan),
-            "commands": self._commands(),
-            "rehearsal": _rehearsal_document(rehearsal),
-            "notices": [*self._prepared.bundle.notices, *(outcome.notes if outcome else ())],
-            "endpoints": seen["endpoints"],
-            "findings": seen["findings"],
-        }
-
-
-def _exit_code(error: LetterlockError | None) -> ExitCode:
-    return ExitCode.FINE if error is None else ExitCode.of(error)
-
-
-def _rehearsal_document(rehearsal: Rehearsal | None) -> dict[str, Any]:
-    match rehearsal:
-        case None:
-            return {"state": "not asked for"}
-        case Unknown(reason=reason):
-            return {"state": "impossible", "reason": reason}
-        case Rehearsed():
-            return {
-                "state": "failed" if rehearsal.complaints else "passed",
-                "complaints": list(rehearsal.complaints),
-                "log": list(rehearsal.log),
-                "ports": sorted({fact.endpoint.port for fact in rehearsal.facts}),
-            }
