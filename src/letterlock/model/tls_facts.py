@@ -3,7 +3,7 @@ behaviour, known faults. No judgement here: that is `findings`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from letterlock.model.certificate import Certificate, ChainVerdict
@@ -43,6 +43,16 @@ class ProtocolFacts:
     complete: bool = False
     order: Order | Unknown = NOT_ASKED
     refused: tuple[str, ...] = ()
+
+    def with_seen(self, cipher_suite: str) -> ProtocolFacts:
+        """The same with a suite that was agreed on, and so with the version offered."""
+        if self.offered is True:
+            return self
+        rest = tuple(each for each in self.refused if each != cipher_suite)
+        suites = tuple(dict.fromkeys((*self.cipher_suites, cipher_suite)))
+        return replace(
+            self, offered=True, cipher_suites=suites, refused=rest, complete=False, order=NOT_ASKED
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +190,18 @@ class TlsFacts:
     connections: int = 0
     refused: int = 0
     left_out: tuple[str, ...] = ()
+
+    def with_seen(self, version: str, cipher_suite: str) -> TlsFacts:
+        """The same where a full handshake is known to have agreed on that version and suite: what
+        was seen outweighs a hello that was hung up on."""
+        name = version.removesuffix(".0")
+        return replace(
+            self,
+            protocols=tuple(
+                each.with_seen(cipher_suite) if each.name == name else each
+                for each in self.protocols
+            ),
+        )
 
     def protocol(self, name: str) -> ProtocolFacts | None:
         return next((each for each in self.protocols if each.name == name), None)

@@ -117,6 +117,9 @@ class Inquiry:
             return self._first
         self._leave_unasked(self._planner, unknown)
         tls = self._planner.facts(connections=self.account.made, refused=self.account.refused)
+        seen = self._first.handshake
+        if isinstance(seen, Handshake):
+            tls = tls.with_seen(seen.version, seen.cipher_suite)
         return replace(self._first, tls=tls)
 
     async def _ask_everything(self) -> None:
