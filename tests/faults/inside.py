@@ -20,6 +20,7 @@ from letterlock.cli.certificate_options import CertificateOptions
 from letterlock.cli.secure_options import CertLayout, RunOptions, SaslServer, SecureOptions
 from letterlock.cli.secure_plan import Prepared
 from letterlock.cli.secure_run import SecureRun
+from letterlock.cli.secure_screen import PlanScreen
 from letterlock.install.recover import recover
 from letterlock.install.state import FOLDER, StateFolder
 from letterlock.model.errors import LetterlockError
@@ -94,7 +95,8 @@ def _action(prepared: Prepared) -> strace.Action:
     def go() -> tuple[int, str]:
         os.dup2(_NOWHERE, 1)
         try:
-            SecureRun(prepared, OPTIONS, RUN).execute()
+            screen = PlanScreen(prepared, OPTIONS.host, quiet=True)
+            SecureRun(prepared, OPTIONS, RUN, screen).execute()
         except LetterlockError as error:
             return 4, str(error)
         return 0, ""
