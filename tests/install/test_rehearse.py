@@ -149,7 +149,13 @@ def mounts(machine: Machine) -> bytes:
 
 
 def production(machine: Machine) -> tuple[object, ...]:
-    """Everything of a running machine that a rehearsal must leave alone."""
+    """Everything of a running machine that a rehearsal must leave alone. Waits for the processes
+    that Postfix's master begins a moment after `postfix start` has returned."""
+
+    def names() -> set[str]:
+        return {line.split()[0] for line in machine.processes().values()}
+
+    until(lambda: {"pickup", "qmgr"} <= names())
     folders = ("/etc", "/var/lib", "/var/spool/postfix", "/var/log", "/var/mail", "/run", "/tmp")
     return (
         machine.processes(),
