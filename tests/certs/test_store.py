@@ -44,7 +44,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "root"
 
 
-def _apply(changes: tuple[Change, ...], root: Path) -> None:
+def apply_changes(changes: tuple[Change, ...], root: Path) -> None:
     """In order; each must find what it says was there."""
     for change in changes:
         path = root / str(change.path).lstrip("/")
@@ -69,13 +69,13 @@ def _seen(stored: str, root: Path) -> bytes:
 
 
 def test_first_version(bundle: Bundle, root: Path) -> None:
-    stored = plan_store(MAIL, bundle, Layout.SEPARATE, NOW, root)
+    stored = plan_store(MAIL, (bundle,), Layout.SEPARATE, NOW, root)
     assert stored.version
     assert stored.version.startswith("20261122T120000Z-")
     folder = f"/etc/ssl/letterlock/{MAIL}"
-    assert stored.certificate_file == f"{folder}/current/fullchain.pem"
-    assert stored.key_file == f"{folder}/current/key.pem"
-    assert stored.combined_file is None
+    assert stored.primary.certificate_file == f"{folder}/current/fullchain.pem"
+    assert stored.primary.key_file == f"{folder}/current/key.pem"
+    assert stored.primary.combined_file is None
     assert [str(change.path) for change in stored.changes] == [
         "/etc/ssl/letterlock",
         folder,
@@ -85,16 +85,16 @@ def test_first_version(bundle: Bundle, root: Path) -> None:
         f"{folder}/{stored.version}/combined.pem",
         f"{folder}/current",
     ]
-    _apply(stored.changes, root)
-    assert _seen(stored.certificate_file, root) == bundle.fullchain_pem
-    assert _seen(stored.key_file, root) == bundle.key_pem
+    apply_changes(stored.changes, root)
+    assert _seen(stored.primary.certificate_file, root) == bundle.fullchain_pem
+    assert _seen(stored.primary.key_file, root) == bundle.key_pem
     assert _seen(f"{folder}/current/combined.pem", root) == bundle.combined_pem
 
 
 def test_keys_are_secret_and_guarded(bundle: Bundle, root: Path) -> None:
     for layout in Layout:
         for options in ({}, {"certificate_folder": "/etc/ssl/certs"}):
-            stored = plan_store(MAIL, bundle, layout, NOW, root, **options)
+            stored = plan_store(MAIL, (bundle,), layout, NOW, root, **options)
             holding = [
                 change
                 for change in stored.changes
@@ -116,7 +116,7 @@ def test_second_time_changes_nothing(
     def plan(days: int) -> StoredCertificate:
         return plan_store(
             MAIL,
-            bundle,
+            (bundle,),
             layout,
             NOW + timedelta(days=days),
             root,
@@ -124,41 +124,48 @@ def test_second_time_changes_nothing(
         )
 
     first = plan(0)
-    _apply(first.changes, root)
+    apply_changes(first.changes, root)
     again = plan(1)
     assert again.changes == ()
-    assert (again.certificate_file, again.key_file, again.combined_file, again.version) == (
-        first.certificate_file,
-        first.key_file,
-        first.combined_file,
+    assert (
+        again.primary.certificate_file,
+        again.primary.key_file,
+        again.primary.combined_file,
+        again.version,
+    ) == (
+        first.primary.certificate_file,
+        first.primary.key_file,
+        first.primary.combined_file,
         first.version,
     )
 
 
 def test_renewal_switches_one_link(bundle: Bundle, root: Path, tmp_path: Path) -> None:
-    first = plan_store(MAIL, bundle, Layout.COMBINED, NOW, root)
-    _apply(first.changes, root)
+    first = plan_store(MAIL, (bundle,), Layout.COMBINED, NOW, root)
+    apply_changes(first.changes, root)
     renewed = _bundle(tmp_path, make_leaf(hierarchy().intermediate))
-    second = plan_store(MAIL, renewed, Layout.COMBINED, NOW + timedelta(days=60), root)
-    assert second.combined_file == first.combined_file
-    assert second.certificate_file == second.key_file == second.combined_file
+    second = plan_store(MAIL, (renewed,), Layout.COMBINED, NOW + timedelta(days=60), root)
+    assert second.primary.combined_file == first.primary.combined_file
+    assert (
+        second.primary.certificate_file == second.primary.key_file == second.primary.combined_file
+    )
     link = second.changes[-1]
     assert isinstance(link, LinkChange)
     assert (link.before, link.after) == (first.version, second.version)
     assert first.version is not None and second.version is not None
     assert first.version < second.version, "names sort by time"
-    _apply(second.changes, root)
-    assert second.combined_file
-    assert _seen(second.combined_file, root) == renewed.combined_pem
+    apply_changes(second.changes, root)
+    assert second.primary.combined_file
+    assert _seen(second.primary.combined_file, root) == renewed.combined_pem
     old = root / f"etc/ssl/letterlock/{MAIL}/{first.version}/combined.pem"
     assert old.read_bytes() == bundle.combined_pem, "the version before stays"
 
 
 @pytest.mark.parametrize("spoilt", ["mode", "bytes", "missing"])
 def test_spoilt_version_is_made_anew(spoilt: str, bundle: Bundle, root: Path) -> None:
-    first = plan_store(MAIL, bundle, Layout.SEPARATE, NOW, root)
-    _apply(first.changes, root)
-    key = root / first.key_file.lstrip("/")
+    first = plan_store(MAIL, (bundle,), Layout.SEPARATE, NOW, root)
+    apply_changes(first.changes, root)
+    key = root / first.primary.key_file.lstrip("/")
     match spoilt:
         case "mode":
             key.chmod(0o644)
@@ -166,19 +173,19 @@ def test_spoilt_version_is_made_anew(spoilt: str, bundle: Bundle, root: Path) ->
             key.write_bytes(b"something else")
         case _:
             key.unlink()
-    second = plan_store(MAIL, bundle, Layout.SEPARATE, NOW + timedelta(hours=1), root)
+    second = plan_store(MAIL, (bundle,), Layout.SEPARATE, NOW + timedelta(hours=1), root)
     assert second.version != first.version
-    _apply(second.changes, root)
+    apply_changes(second.changes, root)
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert key.read_bytes() == bundle.key_pem
 
 
 def test_guides_own_places(bundle: Bundle, root: Path) -> None:
     stored = plan_store(
-        MAIL, bundle, Layout.SEPARATE, NOW, root, certificate_folder="/etc/ssl/certs"
+        MAIL, (bundle,), Layout.SEPARATE, NOW, root, certificate_folder="/etc/ssl/certs"
     )
-    assert stored.certificate_file == f"/etc/ssl/certs/{MAIL}.pem"
-    assert stored.key_file == f"/etc/ssl/private/{MAIL}.key"
+    assert stored.primary.certificate_file == f"/etc/ssl/certs/{MAIL}.pem"
+    assert stored.primary.key_file == f"/etc/ssl/private/{MAIL}.key"
     modes = {
         str(change.path): change.mode
         for change in stored.changes
@@ -192,7 +199,7 @@ def test_guides_own_places(bundle: Bundle, root: Path) -> None:
     }
     both = plan_store(
         MAIL,
-        bundle,
+        (bundle,),
         Layout.SEPARATE,
         NOW,
         root,
@@ -208,10 +215,10 @@ def test_guides_own_places(bundle: Bundle, root: Path) -> None:
 
 
 def test_one_file_in_the_guides_place_is_with_the_keys(bundle: Bundle, root: Path) -> None:
-    stored = plan_store(MAIL, bundle, Layout.COMBINED, NOW, root, key_folder="/etc/ssl/private")
-    assert stored.combined_file == f"/etc/ssl/private/{MAIL}.pem"
-    _apply(stored.changes, root)
-    assert _seen(stored.combined_file, root) == bundle.combined_pem
+    stored = plan_store(MAIL, (bundle,), Layout.COMBINED, NOW, root, key_folder="/etc/ssl/private")
+    assert stored.primary.combined_file == f"/etc/ssl/private/{MAIL}.pem"
+    apply_changes(stored.changes, root)
+    assert _seen(stored.primary.combined_file, root) == bundle.combined_pem
 
 
 def test_open_key_file_in_the_guides_place_is_refused(bundle: Bundle, root: Path) -> None:
@@ -220,10 +227,10 @@ def test_open_key_file_in_the_guides_place_is_refused(bundle: Bundle, root: Path
     key.write_bytes(b"old")
     key.chmod(0o640)
     with pytest.raises(CertificateError) as caught:
-        plan_store(MAIL, bundle, Layout.SEPARATE, NOW, root, key_folder="/etc/ssl/private")
+        plan_store(MAIL, (bundle,), Layout.SEPARATE, NOW, root, key_folder="/etc/ssl/private")
     assert f"chmod 600 /etc/ssl/private/{MAIL}.key" in str(caught.value)
     key.chmod(0o600)
-    stored = plan_store(MAIL, bundle, Layout.SEPARATE, NOW, root, key_folder="/etc/ssl/private")
+    stored = plan_store(MAIL, (bundle,), Layout.SEPARATE, NOW, root, key_folder="/etc/ssl/private")
     (change,) = (one for one in stored.changes if one.path.name.endswith(".key"))
     assert isinstance(change, FileChange)
     assert change.before == b"old"
@@ -233,21 +240,21 @@ def test_what_is_in_the_way(bundle: Bundle, root: Path) -> None:
     folder = root / f"etc/ssl/letterlock/{MAIL}"
     (folder / "current").mkdir(parents=True)
     with pytest.raises(CertificateError, match="is no symbolic link that can be read"):
-        plan_store(MAIL, bundle, Layout.SEPARATE, NOW, root)
+        plan_store(MAIL, (bundle,), Layout.SEPARATE, NOW, root)
     (root / "etc/ssl/letterlock/other.example.com").write_bytes(b"a file")
     with pytest.raises(CertificateError):
-        plan_store("other.example.com", bundle, Layout.SEPARATE, NOW, root)
+        plan_store("other.example.com", (bundle,), Layout.SEPARATE, NOW, root)
     with pytest.raises(CertificateError, match="not an absolute path"):
-        plan_store(MAIL, bundle, Layout.SEPARATE, NOW, root, key_folder="private")
+        plan_store(MAIL, (bundle,), Layout.SEPARATE, NOW, root, key_folder="private")
 
 
 def test_dangling_current_is_replaced(bundle: Bundle, root: Path) -> None:
     folder = root / f"etc/ssl/letterlock/{MAIL}"
     folder.mkdir(parents=True)
     (folder / "current").symlink_to("gone")
-    stored = plan_store(MAIL, bundle, Layout.SEPARATE, NOW, root)
-    _apply(stored.changes, root)
-    assert _seen(stored.key_file, root) == bundle.key_pem
+    stored = plan_store(MAIL, (bundle,), Layout.SEPARATE, NOW, root)
+    apply_changes(stored.changes, root)
+    assert _seen(stored.primary.key_file, root) == bundle.key_pem
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def put_back(template: Path, changed: bool) -> None:
 
 def prepare_bench(workplace: Path, delivery: Path) -> Bench:
     certificate = CertificateOptions(
-        cert=f"{delivery}/{HOSTNAME}.crt", key=f"{delivery}/{HOSTNAME}.key",
+        certs=(f"{delivery}/{HOSTNAME}.crt",), keys=(f"{delivery}/{HOSTNAME}.key",),
         chain=(f"{delivery}/{HOSTNAME}.ca-bundle",), password_file=None, password_env=None,
         ca_file=f"{delivery}/root.pem", allow_self_signed=False, with_root=False,
         fetch_missing=False,

@@ -8,13 +8,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from letterlock.certs.store import StoredCertificate
+from letterlock.certs.store import StoredCertificate, StoredPair
 from letterlock.conf.dovecot import DovecotFile, DovecotSetting
 from letterlock.conf.dovecot_tree import DovecotTree
 from letterlock.conf.main_cf import MainCf
 from letterlock.conf.master_cf import MasterCf
 from letterlock.install.intent import Intent, Surroundings
 from letterlock.install.plan import Configurations, plan_secure
+from letterlock.model.certificate import KeyType
 from letterlock.model.plan import FileChange, Plan
 from letterlock.profiles.profile import load
 from letterlock.servers.dovecot_configuration import DovecotConfiguration
@@ -26,8 +27,26 @@ from letterlock.servers.version import Version
 
 HOST = "mail.example.com"
 CURRENT = f"/etc/ssl/letterlock/{HOST}/current"
-SEPARATE = StoredCertificate((), f"{CURRENT}/fullchain.pem", f"{CURRENT}/key.pem", None)
-COMBINED = StoredCertificate((), *(f"{CURRENT}/combined.pem",) * 3)
+
+
+def pair(
+    key_type: KeyType = KeyType.RSA, suffix: str = "", *, combined: bool = False
+) -> StoredPair:
+    """A pair in the store; its leaf's digest is `ab…`, with a suffix `cd…`."""
+    digest = ("cd" if suffix else "ab") * 32
+    if combined:
+        file = f"{CURRENT}/combined{suffix}.pem"
+        return StoredPair(file, file, file, digest, key_type)
+    certificate, key = f"{CURRENT}/fullchain{suffix}.pem", f"{CURRENT}/key{suffix}.pem"
+    return StoredPair(certificate, key, None, digest, key_type)
+
+
+SEPARATE = StoredCertificate((), (pair(),))
+COMBINED = StoredCertificate((), (pair(combined=True),))
+BOTH = StoredCertificate((), (pair(), pair(KeyType.ECDSA, "-ecdsa")))
+BOTH_COMBINED = StoredCertificate(
+    (), (pair(combined=True), pair(KeyType.ECDSA, "-ecdsa", combined=True))
+)
 STOCK_MASTER = Path("/etc/postfix/master.cf.proto")
 NO_SASL = Sasl("cyrus", "", answered=False, dovecot_can=True)
 CYRUS = Sasl("cyrus", "", answered=True, dovecot_can=True)
@@ -94,7 +113,6 @@ def intent(**options: Any) -> Intent:
     given: dict[str, Any] = {
         "host": HOST,
         "stored": SEPARATE,
-        "leaf_sha256": "ab" * 32,
         "profile": profile,
     }
     return Intent(**(given | options))

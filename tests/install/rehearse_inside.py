@@ -11,6 +11,7 @@ from pathlib import Path
 
 from letterlock.certs.trust import TrustStore
 from letterlock.install.rehearse import Rehearsal, rehearse
+from letterlock.model.certificate import KeyType
 from letterlock.model.facts import EndpointFacts
 from letterlock.model.plan import Plan
 from letterlock.model.service import Endpoint
@@ -31,8 +32,10 @@ def main() -> None:
     assert isinstance(plan, Plan)
     trust = TrustStore.from_file(root)
 
-    def look(endpoints: Sequence[Endpoint], name: str) -> tuple[EndpointFacts, ...]:
-        return observe(endpoints, name, trust)
+    def look(
+        endpoints: Sequence[Endpoint], name: str, key_type: KeyType | None = None
+    ) -> tuple[EndpointFacts, ...]:
+        return observe(endpoints, name, trust, key_type=key_type)
 
     steps: list[str] = []
     rehearsal = rehearse(plan, find_servers(Tools()), look, steps.append)

@@ -15,6 +15,7 @@ from letterlock.model.certificate import (
     ChainFault,
     ChainProblem,
     ChainVerdict,
+    KeyType,
     PublicKey,
 )
 from letterlock.model.errors import RefusedError
@@ -147,6 +148,11 @@ class Watcher:
 
     servers: Sequence[StandIn]
 
-    def __call__(self, endpoints: Sequence[Endpoint], name: str) -> tuple[EndpointFacts, ...]:
+    def __call__(
+        self,
+        endpoints: Sequence[Endpoint],
+        name: str,
+        key_type: KeyType | None = None,  # noqa: ARG002
+    ) -> tuple[EndpointFacts, ...]:
         by_endpoint = {server.endpoint: server for server in self.servers}
         return tuple(by_endpoint[endpoint].look(name) for endpoint in endpoints)

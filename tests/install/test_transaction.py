@@ -414,11 +414,11 @@ class TestServers:
     ) -> None:
         handler = signal.getsignal(number)
 
-        def watch(endpoints, name):  # type: ignore[no-untyped-def]
+        def watch(endpoints, name, key_type=None):  # type: ignore[no-untyped-def]
             if postfix.done:
                 os.kill(os.getpid(), number)
                 os.kill(os.getpid(), number)
-            return Watcher((postfix,))(endpoints, name)
+            return Watcher((postfix,))(endpoints, name, key_type)
 
         before = tree.snapshot(root)
         with pytest.raises(RefusedError, match=f"interrupted by {number.name}; rolled back"):
@@ -441,10 +441,10 @@ class TestServers:
     def test_somebody_edits_while_it_is_verified(self, root: Path, postfix: StandIn) -> None:
         """Their contents stay; the rest goes back; both are said."""
 
-        def watch(endpoints, name):  # type: ignore[no-untyped-def]
+        def watch(endpoints, name, key_type=None):  # type: ignore[no-untyped-def]
             if postfix.done:
                 (root / CERTIFICATE).write_bytes(b"an edit by hand")
-            return Watcher((postfix,))(endpoints, name)
+            return Watcher((postfix,))(endpoints, name, key_type)
 
         plan = Plan(
             "secure", "a.example", (*self.renewal().changes, edit()), ("Postfix",),

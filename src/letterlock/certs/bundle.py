@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -145,24 +145,28 @@ def _read(
 ) -> tuple[Material, Sequence[SealedKey | PrivateKey], list[str]]:
     own = material.read(files.certificate, password)
     if not own.certificates:
-        raise _instead(own, "a certificate", files.certificate, "--cert")
+        raise instead(own, "a certificate", files.certificate, "--cert")
     chains = [material.read(path, password) for path in files.chain]
     for path, found in zip(files.chain, chains, strict=True):
         if not found.certificates:
-            raise _instead(found, "a certificate", path, "--chain")
+            raise instead(found, "a certificate", path, "--chain")
     everything = Material.together((own, *chains))
     keys: Sequence[SealedKey | PrivateKey] = everything.keys
     others = everything.others
     if files.key is not None:
         key_file = own if files.key == files.certificate else material.read(files.key, password)
         if not key_file.keys:
-            raise _instead(key_file, "a private key", files.key, "--key")
+            raise instead(key_file, "a private key", files.key, "--key")
         keys, others = key_file.keys, (*others, *key_file.others)
-    notices = [f"{one.where}: not used, {one.kind}" for one in dict.fromkeys(others)]
-    return everything, keys, notices
+    return everything, keys, unused(others)
 
 
-def _instead(found: Material, wanted: str, path: str, option: str) -> CertificateError:
+def unused(others: Iterable[material.Other]) -> list[str]:
+    """What is said of things in the files that are neither certificate nor key."""
+    return [f"{one.where}: not used, {one.kind}" for one in dict.fromkeys(others)]
+
+
+def instead(found: Material, wanted: str, path: str, option: str) -> CertificateError:
     """A file of the wrong kind: what it is, and which option it belongs to."""
     if found.certificates:
         what, remedy = "a certificate", "--cert and --key may be the wrong way round"

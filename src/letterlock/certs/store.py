@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,6 +13,7 @@ from pathlib import Path
 from letterlock.certs.bundle import Bundle
 from letterlock.certs.errors import CertificateError
 from letterlock.certs.names import address, ascii_name
+from letterlock.model.certificate import KeyType
 from letterlock.model.errors import Location
 from letterlock.model.plan import Change, DirectoryChange, FileChange, LinkChange, Reason
 
@@ -32,21 +33,42 @@ class Layout(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class StoredCertificate:
-    """Where a bundle lies once `changes` are made. The `…_file` paths stay the same over renewals;
-    in the combined layout all three are the one file. `version` names the folder that `current`
-    points to, None in the guide's own places."""
+class StoredPair:
+    """A certificate with its chain, and its key, as files. The paths stay the same over renewals;
+    in the combined layout all three are the one file. `key_type` is None for a key that is neither
+    RSA nor ECDSA, such as Ed25519."""
 
-    changes: tuple[Change, ...]
     certificate_file: str
     key_file: str
     combined_file: str | None
+    leaf_sha256: str
+    key_type: KeyType | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCertificate:
+    """Where the certificates of a host lie once `changes` are made: one pair, or one for RSA and
+    one for ECDSA, in this order. `version` names the folder that `current` points to, None in the
+    guide's own places."""
+
+    changes: tuple[Change, ...]
+    pairs: tuple[StoredPair, ...]
     version: str | None = None
+
+    @property
+    def primary(self) -> StoredPair:
+        """The first, which stands where a server has but one: every client can use RSA."""
+        return self.pairs[0]
+
+    @property
+    def alternative(self) -> StoredPair | None:
+        """The ECDSA pair beside an RSA one."""
+        return self.pairs[1] if len(self.pairs) > 1 else None
 
 
 def plan_store(
     host: str,
-    bundle: Bundle,
+    bundles: Sequence[Bundle],
     layout: Layout,
     at: datetime,
     root: Path = Path("/"),
@@ -54,7 +76,9 @@ def plan_store(
     certificate_folder: str | None = None,
     key_folder: str | None = None,
 ) -> StoredCertificate:
-    """The changes that put `bundle` in place for `host`; none where it is in place already.
+    """The changes that put `bundles` in place for `host`; none where they are in place already.
+    One bundle, or one with an RSA key and one with an ECDSA key, whose files are called
+    `…-ecdsa…`.
 
     By default a new version in STORE/HOST and a switch of its link `current`. With
     `certificate_folder` or `key_folder`, `HOST.pem` and `HOST.key` there instead, the other of
@@ -62,13 +86,14 @@ def plan_store(
     the server's own. Reads what is there, writes nothing.
 
     Raises CertificateError where something else is in the way."""
+    slots = _slots(bundles)
     name = folder_name(host)
     tree = _Tree(root)
     if certificate_folder or key_folder:
         return _plan_fixed(
-            name, bundle, layout, tree, certificate_folder or CERTIFICATES, key_folder or KEYS
+            name, slots, layout, tree, certificate_folder or CERTIFICATES, key_folder or KEYS
         )
-    return _plan_version(name, bundle, layout, at, tree)
+    return _plan_version(name, slots, layout, at, tree)
 
 
 def folder_name(host: str) -> str:
@@ -84,42 +109,81 @@ def folder_name(host: str) -> str:
     return name.replace("*.", "_wildcard.", 1)
 
 
-def _contents(bundle: Bundle) -> tuple[tuple[str, bytes, int], ...]:
+#: What the names of the second pair's files end in.
+ECDSA_SUFFIX = "-ecdsa"
+
+#: A bundle and what its files' names end in.
+_Slot = tuple[Bundle, str]
+
+
+def _slots(bundles: Sequence[Bundle]) -> tuple[_Slot, ...]:
+    """RSA first, which every client can use; one certificate alone is the first, whatever its
+    key."""
+    if len(bundles) == 1:
+        return ((bundles[0], ""),)
+    by_type = {bundle.leaf.public_key.key_type: bundle for bundle in bundles}
+    if len(bundles) != len(KeyType) or set(by_type) != set(KeyType):
+        raise ValueError("one bundle, or one with an RSA key and one with an ECDSA key")
+    return ((by_type[KeyType.RSA], ""), (by_type[KeyType.ECDSA], ECDSA_SUFFIX))
+
+
+def _contents(slots: Iterable[_Slot]) -> tuple[tuple[str, bytes, int], ...]:
     """File name, contents, mode."""
-    return (
-        ("fullchain.pem", bundle.fullchain_pem, 0o644),
-        ("key.pem", bundle.key_pem, _KEY_MODE),
-        ("combined.pem", bundle.combined_pem, _KEY_MODE),
+    return tuple(
+        file
+        for bundle, suffix in slots
+        for file in (
+            (f"fullchain{suffix}.pem", bundle.fullchain_pem, 0o644),
+            (f"key{suffix}.pem", bundle.key_pem, _KEY_MODE),
+            (f"combined{suffix}.pem", bundle.combined_pem, _KEY_MODE),
+        )
+    )
+
+
+def _pair(bundle: Bundle, certificate: Path, key: Path, combined: Path | None) -> StoredPair:
+    leaf = bundle.leaf
+    return StoredPair(
+        str(combined or certificate),
+        str(combined or key),
+        str(combined) if combined else None,
+        leaf.sha256,
+        leaf.public_key.key_type,
     )
 
 
 def _plan_version(
-    name: str, bundle: Bundle, layout: Layout, at: datetime, tree: _Tree
+    name: str, slots: tuple[_Slot, ...], layout: Layout, at: datetime, tree: _Tree
 ) -> StoredCertificate:
     folder = Path(STORE) / name
     present = tree.link_text(folder / "current")
     version = present
     changes: tuple[Change, ...] = ()
-    if present is None or not _holds(tree, folder / present, bundle):
-        version = _version_name(bundle, at)
-        changes = _new_version(tree, folder, version, present, bundle)
+    if present is None or not _holds(tree, folder / present, slots):
+        version = _version_name(slots, at)
+        changes = _new_version(tree, folder, version, present, slots)
     current = folder / "current"
-    if layout is Layout.COMBINED:
-        combined = str(current / "combined.pem")
-        return StoredCertificate(changes, combined, combined, combined, version)
-    return StoredCertificate(
-        changes, str(current / "fullchain.pem"), str(current / "key.pem"), None, version
+    pairs = tuple(
+        _pair(
+            bundle,
+            current / f"fullchain{suffix}.pem",
+            current / f"key{suffix}.pem",
+            current / f"combined{suffix}.pem" if layout is Layout.COMBINED else None,
+        )
+        for bundle, suffix in slots
     )
+    return StoredCertificate(changes, pairs, version)
 
 
-def _version_name(bundle: Bundle, at: datetime) -> str:
+def _version_name(slots: Iterable[_Slot], at: datetime) -> str:
     """Sorts by time; the digest tells versions of one second apart."""
-    digest = hashlib.sha256(bundle.fullchain_pem + bundle.leaf.spki_sha256.encode()).hexdigest()
-    return f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest[:6]}"
+    digest = hashlib.sha256()
+    for bundle, _ in slots:
+        digest.update(bundle.fullchain_pem + bundle.leaf.spki_sha256.encode())
+    return f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest.hexdigest()[:6]}"
 
 
 def _new_version(
-    tree: _Tree, folder: Path, version: str, present: str | None, bundle: Bundle
+    tree: _Tree, folder: Path, version: str, present: str | None, slots: Iterable[_Slot]
 ) -> tuple[Change, ...]:
     kept = Reason("each version of a certificate is kept beside the others", "letterlock")
     switch = Reason("one atomic switch to the new version; paths stay the same", "letterlock")
@@ -128,7 +192,7 @@ def _new_version(
         FileChange(
             target / name, tree.read(target / name), content, mode, mode == _KEY_MODE, (kept,)
         )
-        for name, content, mode in _contents(bundle)
+        for name, content, mode in _contents(slots)
     )
     return (
         *tree.missing_folders(target),
@@ -137,30 +201,39 @@ def _new_version(
     )
 
 
-def _holds(tree: _Tree, folder: Path, bundle: Bundle) -> bool:
-    """Whether a version is this bundle to the byte, its keys guarded."""
+def _holds(tree: _Tree, folder: Path, slots: Sequence[_Slot]) -> bool:
+    """Whether a version is these bundles to the byte and no more, its keys guarded."""
+    if len(slots) == 1 and tree.read(folder / f"fullchain{ECDSA_SUFFIX}.pem") is not None:
+        return False
     return all(
         tree.read(folder / name) == content
         and (mode != _KEY_MODE or tree.is_guarded(folder / name))
-        for name, content, mode in _contents(bundle)
+        for name, content, mode in _contents(slots)
     )
 
 
 def _plan_fixed(
-    name: str, bundle: Bundle, layout: Layout, tree: _Tree, certificates: str, keys: str
+    name: str,
+    slots: tuple[_Slot, ...],
+    layout: Layout,
+    tree: _Tree,
+    certificates: str,
+    keys: str,
 ) -> StoredCertificate:
     certificate_folder, key_folder = _absolute(certificates), _absolute(keys)
-    if layout is Layout.COMBINED:
-        combined = key_folder / f"{name}.pem"
-        one_file = tuple(_fixed_file(tree, combined, bundle.combined_pem, _KEY_MODE))
-        return StoredCertificate(one_file, str(combined), str(combined), str(combined))
-    certificate = certificate_folder / f"{name}.pem"
-    key = key_folder / f"{name}.key"
-    changes = (
-        *_fixed_file(tree, certificate, bundle.fullchain_pem, 0o644),
-        *_fixed_file(tree, key, bundle.key_pem, _KEY_MODE),
-    )
-    return StoredCertificate(_once(changes), str(certificate), str(key), None)
+    changes: list[Change] = []
+    pairs = []
+    for bundle, suffix in slots:
+        combined = key_folder / f"{name}{suffix}.pem" if layout is Layout.COMBINED else None
+        certificate = certificate_folder / f"{name}{suffix}.pem"
+        key = key_folder / f"{name}{suffix}.key"
+        if combined is not None:
+            changes += _fixed_file(tree, combined, bundle.combined_pem, _KEY_MODE)
+        else:
+            changes += _fixed_file(tree, certificate, bundle.fullchain_pem, 0o644)
+            changes += _fixed_file(tree, key, bundle.key_pem, _KEY_MODE)
+        pairs.append(_pair(bundle, certificate, key, combined))
+    return StoredCertificate(_once(changes), tuple(pairs))
 
 
 def _once(changes: Iterable[Change]) -> tuple[Change, ...]:

@@ -133,8 +133,8 @@ def bundle(
     The certificate is checked as `secure` would; what is left out is told on standard error. A
     file with the key is readable by its owner only."""
     options = CertificateOptions(
-        cert=cert,
-        key=key,
+        certs=(cert,),
+        keys=(key,) if key is not None else (),
         chain=tuple(chain or ()),
         password_file=password_file,
         password_env=password_env,
@@ -153,7 +153,7 @@ def bundle(
 def _concatenated(
     options: CertificateOptions, host: str | None, combined: bool
 ) -> tuple[bytes, tuple[str, ...]]:
-    if combined or options.key is not None:
+    if combined or options.keys:
         whole = read_bundle(options, host)
         return whole.combined_pem if combined else whole.fullchain_pem, whole.notices
     found = read_chain(options, host)

@@ -28,6 +28,24 @@ CertFile = Annotated[
         help="The certificate: PEM, DER, PKCS#7 or PKCS#12; its chain may be in the same file.",
     ),
 ]
+CertFiles = Annotated[
+    list[str],
+    typer.Option(
+        "--cert",
+        metavar="FILE",
+        help="The certificate: PEM, DER, PKCS#7 or PKCS#12; its chain may be in the same file. "
+        "Twice: one with an RSA key and one with an ECDSA key.",
+    ),
+]
+KeyFiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--key",
+        metavar="FILE",
+        help="Its private key; not needed where the certificate's file holds it. For each "
+        "certificate, in any order.",
+    ),
+]
 KeyFile = Annotated[
     str | None,
     typer.Option(
@@ -89,10 +107,10 @@ FetchMissing = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class CertificateOptions:
-    """What was said on the command line about a certificate."""
+    """What was said on the command line about a certificate, or about several."""
 
-    cert: str
-    key: str | None = None
+    certs: tuple[str, ...]
+    keys: tuple[str, ...] = ()
     chain: tuple[str, ...] = ()
     password_file: Path | None = None
     password_env: str | None = None
@@ -109,6 +127,22 @@ def read_bundle(options: CertificateOptions, host: str | None) -> Bundle:
 
     return prepare(
         _files(options),
+        host,
+        trust_store(options.ca_file),
+        datetime.now(UTC),
+        password=password_provider(options.password_file, options.password_env),
+        allow_self_signed=options.allow_self_signed,
+        with_root=options.with_root,
+        fetch=_fetch(options),
+    )
+
+
+def read_pairs(options: CertificateOptions, host: str | None) -> tuple[Bundle, ...]:
+    """The same where there may be a certificate with an RSA key and one with an ECDSA key."""
+    from letterlock.certs.pairs import DeliveredFiles, prepare_pairs
+
+    return prepare_pairs(
+        DeliveredFiles(options.certs, options.keys, options.chain),
         host,
         trust_store(options.ca_file),
         datetime.now(UTC),
@@ -137,7 +171,8 @@ def read_chain(options: CertificateOptions, host: str | None) -> Chain:
 def _files(options: CertificateOptions) -> CertificateFiles:
     from letterlock.certs.bundle import CertificateFiles
 
-    return CertificateFiles(options.cert, options.key, options.chain)
+    key = options.keys[0] if options.keys else None
+    return CertificateFiles(options.certs[0], key, options.chain)
 
 
 def _fetch(options: CertificateOptions) -> Callable[[str], bytes] | None:

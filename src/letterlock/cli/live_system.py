@@ -14,6 +14,7 @@ from letterlock.model.errors import InputError
 
 if TYPE_CHECKING:
     from letterlock.install.verify import Observe
+    from letterlock.model.certificate import KeyType
     from letterlock.model.facts import EndpointFacts
     from letterlock.model.service import Endpoint
     from letterlock.servers.interface import MailServer
@@ -102,14 +103,16 @@ def observer(root: Path) -> Observe:
     """Full handshakes, judged by the system's own trust store."""
 
     def observe_with_system_trust(
-        endpoints: Sequence[Endpoint], name: str
+        endpoints: Sequence[Endpoint], name: str, key_type: KeyType | None = None
     ) -> tuple[EndpointFacts, ...]:
         from letterlock.certs.trust import TrustStore
         from letterlock.probe.limits import Limits
         from letterlock.probe.observe import observe
 
         # postscreen(8) greets after six seconds.
-        return observe(endpoints, name, TrustStore.system(root), Limits.within(15))
+        return observe(
+            endpoints, name, TrustStore.system(root), Limits.within(15), key_type=key_type
+        )
 
     return observe_with_system_trust
 

@@ -12,15 +12,15 @@ import typer
 from letterlock.cli.certificate_options import (
     AllowSelfSigned,
     CaFile,
-    CertFile,
+    CertFiles,
     CertificateOptions,
     ChainFiles,
     FetchMissing,
-    KeyFile,
+    KeyFiles,
     PasswordEnv,
     PasswordFile,
     WithRoot,
-    read_bundle,
+    read_pairs,
     trust_store,
 )
 from letterlock.cli.live_system import JsonFile, Root, Wait, recover_first, write_json
@@ -37,6 +37,7 @@ _EPILOG = """Examples:
 \b
   letterlock secure mail.example.com --cert mail.crt --chain ca-bundle.crt --key mail.key --dry-run
   letterlock secure mail.example.com --cert mail.crt --chain ca-bundle.crt --key mail.key
+  letterlock secure mail.example.com --cert rsa.crt --key rsa.key --cert ec.crt --key ec.key
   letterlock secure mail.example.com --cert mail.p12 --password-file p12.txt --yes --json -
   letterlock secure mail.example.com --cert full.pem --key mail.key --sasl dovecot --require-tls
 
@@ -53,8 +54,8 @@ def secure(
         str,
         typer.Argument(metavar="HOST", help="The name that mail clients use for this server."),
     ],
-    cert: CertFile,
-    key: KeyFile = None,
+    cert: CertFiles,
+    key: KeyFiles = None,
     chain: ChainFiles = None,
     password_file: PasswordFile = None,
     password_env: PasswordEnv = None,
@@ -79,6 +80,13 @@ def secure(
     key_dir: Annotated[
         str | None, typer.Option(metavar="DIR", help="Put keys here, with --cert-dir.")
     ] = None,
+    single: Annotated[
+        bool,
+        typer.Option(
+            "--single",
+            help="Serve this certificate alone: do not keep the one of the other key type.",
+        ),
+    ] = False,
     require_tls: Annotated[
         bool,
         typer.Option(
@@ -140,6 +148,7 @@ def secure(
         cert_layout=cert_layout,
         cert_dir=cert_dir,
         key_dir=key_dir,
+        single=single,
         require_tls=require_tls,
         minimum_protocol=min_protocol,
         exclude_ciphers=tuple((exclude_ciphers or "").replace(":", " ").replace(",", " ").split()),
@@ -149,8 +158,8 @@ def secure(
         sasl=sasl,
     )
     certificate = CertificateOptions(
-        cert=cert,
-        key=key,
+        certs=tuple(cert),
+        keys=tuple(key or ()),
         chain=tuple(chain or ()),
         password_file=password_file,
         password_env=password_env,
@@ -177,10 +186,15 @@ def _demand_root(run: RunOptions) -> None:
 
 
 def _prepare(options: SecureOptions, certificate: CertificateOptions) -> Prepared:
-    bundle = read_bundle(certificate, options.host)
+    bundles = read_pairs(certificate, options.host)
     from letterlock.cli.secure_plan import prepare  # a third of the start-up time
 
-    return prepare(options, bundle, trust_store(certificate.ca_file))
+    return prepare(
+        options,
+        bundles,
+        trust_store(certificate.ca_file),
+        allow_self_signed=certificate.allow_self_signed,
+    )
 
 
 def _carry_out(prepared: Prepared, options: SecureOptions, run: RunOptions) -> None:

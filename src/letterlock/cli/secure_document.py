@@ -37,7 +37,7 @@ def secure_document(
         "plan": plan_document(prepared.plan),
         "commands": commands(prepared),
         "rehearsal": _rehearsal(rehearsal),
-        "notices": [*prepared.bundle.notices, *(outcome.notes if outcome else ())],
+        "notices": [*prepared.notices, *(outcome.notes if outcome else ())],
         **_seen(facts),
     }
 

@@ -37,6 +37,7 @@ class SecureOptions:
     wrapper_ports: tuple[int, ...]
     dh_size: int | None
     sasl: SaslServer | None
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from letterlock.certs.bundle import Bundle
+from letterlock.certs.carry import Carried, carry_over
 from letterlock.certs.names import ascii_name
 from letterlock.certs.store import STORE, Layout, plan_store
 from letterlock.certs.trust import TrustStore
@@ -36,16 +37,24 @@ DH_SIZES = (2048, 3072, 4096, 6144, 8192)
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A plan, the servers it is for, and what is believed on the wire afterwards."""
+    """A plan, the servers it is for, and what is believed on the wire afterwards. `notices` are
+    of the certificates."""
 
     plan: Plan
-    bundle: Bundle
+    notices: tuple[str, ...]
     servers: tuple[Postfix | Dovecot, ...]
     trust: TrustStore
 
 
-def prepare(options: SecureOptions, bundle: Bundle, trust: TrustStore) -> Prepared:
-    """Read both servers' configuration and plan.
+def prepare(
+    options: SecureOptions,
+    given: tuple[Bundle, ...],
+    trust: TrustStore,
+    *,
+    allow_self_signed: bool = False,
+) -> Prepared:
+    """Read both servers' configuration and plan, for the certificates given and one that the store
+    holds besides.
 
     Raises InputError and RefusedError; nothing is changed either way."""
     tools = Tools.for_root(options.root)
@@ -55,9 +64,11 @@ def prepare(options: SecureOptions, bundle: Bundle, trust: TrustStore) -> Prepar
     configurations = Configurations(
         postfix.read() if postfix else None, dovecot.read() if dovecot else None
     )
+    carried = _carried(options, given, trust, allow_self_signed)
+    bundles = (*given, carried.bundle) if carried.bundle else given
     stored = plan_store(
         options.host,
-        bundle,
+        bundles,
         Layout(options.cert_layout),
         datetime.now(UTC),
         options.root,
@@ -67,7 +78,6 @@ def prepare(options: SecureOptions, bundle: Bundle, trust: TrustStore) -> Prepar
     intent = Intent(
         host=ascii_name(options.host),
         stored=stored,
-        leaf_sha256=bundle.leaf.sha256,
         profile=load(options.profile),
         require_tls=options.require_tls,
         minimum_protocol=_known_protocol(options.minimum_protocol),
@@ -80,16 +90,34 @@ def prepare(options: SecureOptions, bundle: Bundle, trust: TrustStore) -> Prepar
     surroundings = _surroundings(tools, intent.host, postfix, configurations)
     further = _dh_changes(tools, options.dh_size, stored.changes)
     plan = plan_secure(intent, configurations, surroundings, further)
-    return Prepared(plan, bundle, servers, _believed(bundle, trust))
+    notices = (*(notice for bundle in given for notice in bundle.notices), *carried.notices)
+    return Prepared(plan, notices, servers, _believed(bundles, trust))
 
 
-def _believed(bundle: Bundle, trust: TrustStore) -> TrustStore:
+def _carried(
+    options: SecureOptions, given: tuple[Bundle, ...], trust: TrustStore, allow_self_signed: bool
+) -> Carried:
+    """In places of the user's own nothing is kept: files there may be anybody's."""
+    if len(given) > 1 or options.single or options.cert_dir or options.key_dir:
+        return Carried(None)
+    return carry_over(
+        options.host,
+        given[0],
+        trust,
+        datetime.now(UTC),
+        options.root,
+        allow_self_signed=allow_self_signed,
+    )
+
+
+def _believed(bundles: tuple[Bundle, ...], trust: TrustStore) -> TrustStore:
     """What was let in by `--allow-self-signed` is its own trust anchor: the root that came with the
     chain, else the self-signed leaf."""
-    anchor = bundle.root or (None if bundle.chain else bundle.leaf)
-    if anchor is None or not anchor.self_issued or anchor in trust:
+    ends = [bundle.root or (None if bundle.chain else bundle.leaf) for bundle in bundles]
+    anchors = [end for end in ends if end is not None and end.self_issued]
+    if all(anchor in trust for anchor in anchors):
         return trust
-    return TrustStore.of([anchor], "the certificate's own root (--allow-self-signed)")
+    return TrustStore.of(anchors, "the certificate's own root (--allow-self-signed)")
 
 
 def _known_protocol(version: str | None) -> str | None:

@@ -19,8 +19,9 @@ from letterlock.findings.assess import assess
 from letterlock.install.rehearse import Rehearsal, Rehearsed, rehearse
 from letterlock.install.state import StateFolder
 from letterlock.install.transaction import Outcome, apply
+from letterlock.model.certificate import KeyType
 from letterlock.model.errors import LetterlockError, RefusedError
-from letterlock.model.facts import EndpointFacts, TargetFacts
+from letterlock.model.facts import EndpointFacts, TargetFacts, together
 from letterlock.model.service import Endpoint
 from letterlock.model.unknown import Unknown
 from letterlock.probe.limits import Limits
@@ -81,8 +82,10 @@ class SecureRun:
             report=tell,
         )
 
-    def _observe(self, endpoints: Sequence[Endpoint], name: str) -> tuple[EndpointFacts, ...]:
-        return observe(endpoints, name, self._prepared.trust, _LIMITS)
+    def _observe(
+        self, endpoints: Sequence[Endpoint], name: str, key_type: KeyType | None = None
+    ) -> tuple[EndpointFacts, ...]:
+        return observe(endpoints, name, self._prepared.trust, _LIMITS, key_type=key_type)
 
     def _judge(self, rehearsal: Rehearsal) -> None:
         if isinstance(rehearsal, Unknown) or not rehearsal.complaints:
@@ -99,7 +102,7 @@ class SecureRun:
         if outcome.facts:
             facts = self._facts(outcome.facts)
             show(self._screen.console, facts, assess(facts))
-        self._screen.notices((*self._prepared.bundle.notices, *self._plan.notices, *outcome.notes))
+        self._screen.notices((*self._prepared.notices, *self._plan.notices, *outcome.notes))
         if isinstance(rehearsal, Unknown):
             self._screen.notices([f"not rehearsed: {rehearsal.reason}"])
         self._screen.console.print(Text(self._verdict(rehearsal, outcome), style="bold green"))
@@ -108,7 +111,11 @@ class SecureRun:
 
     def _verdict(self, rehearsal: Rehearsal | None, outcome: Outcome) -> str:
         ports = len({fact.endpoint.port for fact in outcome.facts})
-        seen = f"TLS on {ports} ports, seen at {len(outcome.facts)} addresses and ports"
+        places = len(together(outcome.facts))
+        seen = f"TLS on {ports} ports, seen at {places} addresses and ports"
+        types = sorted({fact.key_type for fact in outcome.facts if fact.key_type}, reverse=True)
+        if types:
+            seen += f", each certificate by a client that speaks {' or '.join(types)} alone"
         host = self._options.host
         if not outcome.changed:
             return f"{host}: nothing to change; {seen if outcome.facts else 'nothing runs'}."
@@ -125,6 +132,6 @@ class SecureRun:
             name=self._options.host,
             started=self._began,
             seconds=time.time() - self._began.timestamp(),
-            endpoints=endpoints,
+            endpoints=together(endpoints),
             connections=len(endpoints),
         )

@@ -29,7 +29,7 @@ class PlanScreen:
             self.console.print(coloured(unified(plan)), end="", soft_wrap=True)
             self._section("Why", plan_text.reasons(plan))
             self._section("What runs then", (f"  {line}" for line in commands(self._prepared)))
-        self.notices((*self._prepared.bundle.notices, *plan.notices))
+        self.notices((*self._prepared.notices, *plan.notices))
         if plan.changes:
             self.console.print(Text(plan_text.summary(plan), style="bold"))
 

@@ -158,12 +158,13 @@ def chain(facts: EndpointFacts) -> Iterator[Finding]:
 
 
 def expires_soon(facts: EndpointFacts, at: datetime) -> Iterator[Finding]:
-    if not isinstance(facts.handshake, Handshake) or not facts.handshake.chain:
-        return
-    leaf = facts.handshake.chain[0]
-    severity = urgency(leaf, at)
-    if severity is not None:
-        yield EXPIRES_SOON.at(facts.endpoint, remaining(leaf, at), severity)
+    for handshake in (facts.handshake, *facts.further):
+        if not isinstance(handshake, Handshake) or not handshake.chain:
+            continue
+        leaf = handshake.chain[0]
+        severity = urgency(leaf, at)
+        if severity is not None:
+            yield EXPIRES_SOON.at(facts.endpoint, remaining(leaf, at), severity)
 
 
 def fault_rule(fault: ChainFault) -> Rule:

@@ -15,7 +15,7 @@ from letterlock.servers.strength import stronger_protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """The certificate as stored, the profile, and the guide's further settings as options.
+    """The certificates as stored, the profile, and the guide's further settings as options.
 
     `minimum_protocol` and `exclude_ciphers` go beyond the profile, for users' ports;
     `wrapper_ports` are ports that speak TLS from the first byte; `dh_file` is a file of
@@ -23,7 +23,6 @@ class Intent:
 
     host: str
     stored: StoredCertificate
-    leaf_sha256: str
     profile: Profile
     require_tls: bool = False
     minimum_protocol: str | None = None

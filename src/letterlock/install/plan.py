@@ -112,7 +112,14 @@ def _expectations(
         *(dovecot.before.endpoints() if dovecot else ()),
     ):
         endpoints.setdefault((endpoint.address, endpoint.port), endpoint)
+    pairs = intent.stored.pairs
     return tuple(
-        Expectation(endpoint, intent.host, intent.leaf_sha256)
+        Expectation(
+            endpoint,
+            intent.host,
+            pair.leaf_sha256,
+            pair.key_type if len(pairs) > 1 else None,
+        )
         for endpoint in sorted(endpoints.values(), key=lambda e: (e.port, ":" in e.address))
+        for pair in pairs
     )

@@ -7,11 +7,15 @@ from pathlib import Path
 
 from letterlock.conf.dovecot_tree import DovecotTree
 from letterlock.install.intent import Intent, Surroundings
+from letterlock.model.errors import RefusedError
 from letterlock.model.plan import FileChange, Reason
 from letterlock.servers.dovecot_configuration import DovecotConfiguration
 from letterlock.servers.strength import protocol_floor, stronger_protocol
 from letterlock.servers.vocabulary import Spelling, Value, vocabulary
 
+#: The certificate of a second key type, and its key.
+_ALTERNATIVE = ("alternative-certificate", "alternative-key")
+_OLDER = "clients that prefer its key type would be served the older certificate"
 #: How strict `ssl` is, mildest first.
 _SSL = ("no", "yes", "required")
 
@@ -104,18 +108,24 @@ def _tls(draft: DovecotDraft, intent: Intent) -> None:
 
 
 def _certificate(draft: DovecotDraft, intent: Intent) -> None:
-    stored = intent.stored
-    certificate = stored.combined_file or stored.certificate_file
-    draft.say("certificate", certificate, f"the certificate of {intent.host}")
-    draft.say("key", stored.combined_file or stored.key_file, "the key of that certificate")
-    for concept in ("alternative-certificate", "alternative-key"):
+    first, second = intent.stored.primary, intent.stored.alternative
+    draft.say("certificate", first.certificate_file, f"the certificate of {intent.host}")
+    draft.say("key", first.key_file, "the key of that certificate")
+    if second is not None:
+        if draft.spelling("alternative-certificate") is None:
+            raise RefusedError(
+                f"Dovecot {draft.before.version} serves one certificate only: RSA and ECDSA "
+                "together need Dovecot 2.2.31",
+                remedy="give the RSA one alone, which every client can use",
+            )
+        why = f"the ECDSA certificate of {intent.host}"
+        draft.say("alternative-certificate", second.certificate_file, why)
+        draft.say("alternative-key", second.key_file, "the key of that certificate")
+        return
+    for concept in _ALTERNATIVE:
         row = draft.spelling(concept)
         if row and draft.tree.get(row.name):
-            draft.drop(
-                row.name,
-                "clients that prefer its key type would be served the older certificate",
-                row.source,
-            )
+            draft.drop(row.name, _OLDER, row.source)
 
 
 def _floor(draft: DovecotDraft, intent: Intent) -> None:
@@ -184,11 +194,10 @@ def _overrides(draft: DovecotDraft, intent: Intent) -> None:
             if not found.block_path:
                 continue
             if _concerns(found.block_path, intent.host):
-                stored = intent.stored
-                file = stored.key_file if concept == "key" else stored.certificate_file
+                first = intent.stored.primary
                 draft.set(
                     row.name,
-                    row.write(stored.combined_file or file),
+                    row.write(first.key_file if concept == "key" else first.certificate_file),
                     "a block that overrides the certificate",
                     row.source,
                     found.block_path,
@@ -198,6 +207,28 @@ def _overrides(draft: DovecotDraft, intent: Intent) -> None:
                     f"{found.location}: {' '.join(found.block_path)} has a certificate of its "
                     "own, which is left as it is"
                 )
+    for concept in _ALTERNATIVE:
+        _override_alternative(draft, intent, concept)
+
+
+def _override_alternative(draft: DovecotDraft, intent: Intent, concept: str) -> None:
+    """A block has what holds around it, so one of this host's needs no second certificate of its
+    own, and one that serves another certificate must say that it has none."""
+    row = draft.spelling(concept)
+    certificate = draft.spelling("certificate")
+    if row is None or certificate is None:
+        return
+    own = {found.block_path for found in draft.before.tree.occurrences(row.name)}
+    for block in own - {()}:
+        if _concerns(block, intent.host):
+            draft.drop(row.name, _OLDER, row.source, block)
+    if intent.stored.alternative is None or draft.before.tree.get(row.name):
+        return
+    others = {found.block_path for found in draft.before.tree.occurrences(certificate.name)}
+    for block in sorted(others - own - {()}):
+        if not _concerns(block, intent.host):
+            why = "this block's own certificate is served, and no other"
+            draft.set(row.name, "", why, row.source, block)
 
 
 #: What a block may say otherwise than the profile; it is shown, since the admin meant it.

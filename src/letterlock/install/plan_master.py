@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from letterlock.install.certificate_postfix import keep_own_certificate
 from letterlock.install.draft_postfix import CERTIFICATE_NAMES, PostfixDraft
 from letterlock.install.intent import Intent, Surroundings
 from letterlock.model.errors import InputError, Location, RefusedError
@@ -161,6 +162,7 @@ def _own_certificate(draft: PostfixDraft, listener: Listener) -> None:
                 f"{draft.before.folder}/master.cf:{present.line}: {present.name} has a "
                 "certificate of its own (-o), which is left as it is"
             )
+            keep_own_certificate(draft, listener)
         return
     for override in own:
         draft.drop_override(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from letterlock.install.certificate_postfix import plan_certificate
 from letterlock.install.draft_postfix import PostfixDraft
 from letterlock.install.intent import Intent, Surroundings
 from letterlock.install.plan_master import plan_master
@@ -19,13 +20,6 @@ from letterlock.servers.strength import (
 
 #: Names that Postfix 2.3 replaced by smtpd_tls_security_level, which overrides them.
 _LEGACY_LEVEL_NAMES = ("smtpd_use_tls", "smtpd_enforce_tls")
-#: Further certificates a client may be served instead of the one installed.
-_OTHER_CERTIFICATES = (
-    "smtpd_tls_eccert_file",
-    "smtpd_tls_eckey_file",
-    "smtpd_tls_dcert_file",
-    "smtpd_tls_dkey_file",
-)
 
 
 def plan_postfix(
@@ -36,7 +30,7 @@ def plan_postfix(
     Raises RefusedError where a plan would leave a port that does not work."""
     draft = PostfixDraft(configuration)
     _refuse_stale_sni(intent, surroundings)
-    _certificate(draft, intent)
+    plan_certificate(draft, intent)
     _level(draft)
     _no_wrapper_mode_for_all(draft)
     _auth_only(draft)
@@ -59,34 +53,6 @@ def _refuse_stale_sni(intent: Intent, surroundings: Surroundings) -> None:
             where=where,
             remedy="remove the entry, run postmap -F on the file, and try again",
         )
-
-
-def _certificate(draft: PostfixDraft, intent: Intent) -> None:
-    stored = intent.stored
-    why = f"the certificate of {intent.host}"
-    if draft.spelling("chain-files") and (
-        stored.combined_file or draft.now.value("smtpd_tls_chain_files")
-    ):
-        files = [stored.combined_file or stored.key_file]
-        files += [] if stored.combined_file else [stored.certificate_file]
-        draft.say("chain-files", files, why)
-        for name in ("smtpd_tls_cert_file", "smtpd_tls_key_file"):
-            draft.drop_main(
-                name, "smtpd_tls_chain_files overrides it", "postconf(5) smtpd_tls_chain_files"
-            )
-    elif stored.combined_file:
-        draft.say("certificate", stored.combined_file, why)
-        draft.say("key", "$smtpd_tls_cert_file", "the combined file begins with the key")
-    else:
-        draft.say("certificate", stored.certificate_file, why)
-        draft.say("key", stored.key_file, "the key of that certificate")
-    for name in _OTHER_CERTIFICATES:
-        if draft.main.get(name):
-            draft.drop_main(
-                name,
-                "clients that prefer its key type would be served the older certificate",
-                f"postconf(5) {name}",
-            )
 
 
 def _level(draft: PostfixDraft) -> None:

@@ -46,11 +46,11 @@ class Serving:
 
     def _look(self, running: Sequence[MailServer]) -> Facts:
         """The endpoints expected and those of running servers, each asked with its name."""
-        wanted = [(each.endpoint, each.name) for each in self._expected()] if running else []
-        named = {endpoint for endpoint, _ in wanted}
+        wanted = [verify.question(each) for each in self._expected()] if running else []
+        named = {endpoint for endpoint, _, _ in wanted}
         name = wanted[0][1] if wanted else self._plan.subject
         for server in running:
-            wanted += [(each, name) for each in server.endpoints() if each not in named]
+            wanted += [(each, name, None) for each in server.endpoints() if each not in named]
         return verify.observe_all(self._observe, wanted)
 
     def _expected(self) -> list[Expectation]:
@@ -116,7 +116,7 @@ class Serving:
         if not self._before:
             return ()
         self._report("verifying that what was served before is served again")
-        wanted = [(fact.endpoint, fact.name) for fact in self._before]
+        wanted = [verify.question(fact) for fact in self._before]
         try:
             _, said = verify.settle(
                 lambda: verify.observe_all(self._observe, wanted),

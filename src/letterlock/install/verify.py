@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
+from letterlock.model.certificate import KeyType
 from letterlock.model.facts import EndpointFacts, Greeting, Handshake
 from letterlock.model.plan import Expectation
 from letterlock.model.service import Endpoint, TlsMode
 from letterlock.model.unknown import Cause, Unknown
 
-#: Endpoints and the name to send and to verify → what each of them showed, in the same order.
-Observe = Callable[[Sequence[Endpoint], str], tuple[EndpointFacts, ...]]
+#: An endpoint, the name to send and to verify, the only key type to speak (None: all).
+Question = tuple[Endpoint, str, KeyType | None]
+
+
+class Observe(Protocol):
+    """Looks at endpoints with a name to send and to verify, as a client that speaks one key type
+    alone where one is given; what each of them showed, in the same order."""
+
+    def __call__(
+        self, endpoints: Sequence[Endpoint], name: str, key_type: KeyType | None = None
+    ) -> tuple[EndpointFacts, ...]: ...
+
+
+def question(asked: EndpointFacts | Expectation) -> Question:
+    """What facts are the answer to, or an expectation wants to be asked."""
+    return asked.endpoint, asked.name, asked.key_type
+
 
 #: A reloaded server's new processes may take a moment until they answer.
 PATIENCE_SECONDS = 10.0
@@ -19,34 +36,34 @@ _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 1.0
 
 
-def observe_all(
-    observe: Observe, wanted: Iterable[tuple[Endpoint, str]]
-) -> tuple[EndpointFacts, ...]:
-    """The facts of every endpoint, asked for together per name, in the order given."""
-    pairs = list(dict.fromkeys(wanted))
-    names = dict.fromkeys(name for _, name in pairs)
-    seen: dict[tuple[Endpoint, str], EndpointFacts] = {}
-    for name in names:
-        endpoints = [endpoint for endpoint, other in pairs if other == name]
-        for facts in observe(endpoints, name):
-            seen[facts.endpoint, name] = facts
-    return tuple(seen[pair] for pair in pairs if pair in seen)
+def observe_all(observe: Observe, wanted: Iterable[Question]) -> tuple[EndpointFacts, ...]:
+    """The facts of every endpoint, asked for together per name and key type, in the order
+    given."""
+    questions = list(dict.fromkeys(wanted))
+    alike: dict[tuple[str, KeyType | None], list[Endpoint]] = {}
+    for endpoint, name, key_type in questions:
+        alike.setdefault((name, key_type), []).append(endpoint)
+    seen: dict[Question, EndpointFacts] = {}
+    for (name, key_type), endpoints in alike.items():
+        for facts in observe(endpoints, name, key_type):
+            seen[facts.endpoint, name, key_type] = facts
+    return tuple(seen[each] for each in questions if each in seen)
 
 
 def complaints(
     expectations: Sequence[Expectation], facts: Sequence[EndpointFacts]
 ) -> tuple[str, ...]:
     """What is missing at the expected endpoints, a line each; empty: all is as it should be."""
-    seen = {(fact.endpoint, fact.name): fact for fact in facts}
+    seen = {question(fact): fact for fact in facts}
     lines = []
     for expectation in expectations:
-        fact = seen.get((expectation.endpoint, expectation.name))
+        fact = seen.get(question(expectation))
         lines += _complaints(expectation, fact)
     return tuple(lines)
 
 
 def _complaints(expectation: Expectation, fact: EndpointFacts | None) -> list[str]:
-    at = f"{expectation.endpoint} ({expectation.endpoint.service.name})"
+    at = f"{expectation.endpoint} ({_asked(expectation)})"
     if fact is None:
         return [f"{at}: was not looked at"]
     handshake = fact.handshake
@@ -58,6 +75,12 @@ def _complaints(expectation: Expectation, fact: EndpointFacts | None) -> list[st
             said.append(f"dies at its first words inside TLS: {inside.reason}")
         return [f"{at}: {text}" for text in said]
     return [f"{at}: {_why_no_handshake(fact)}"]
+
+
+def _asked(each: EndpointFacts | Expectation) -> str:
+    """The service, and what our client was where that matters."""
+    alone = f", {each.key_type} only" if each.key_type else ""
+    return f"{each.endpoint.service.name}{alone}"
 
 
 def _why_no_handshake(fact: EndpointFacts) -> str:
@@ -89,13 +112,13 @@ def _certificate_complaints(expectation: Expectation, handshake: Handshake) -> l
 
 def losses(before: Sequence[EndpointFacts], after: Sequence[EndpointFacts]) -> tuple[str, ...]:
     """Where something answered before, or did TLS, and does not now; a line each."""
-    seen = {(fact.endpoint, fact.name): fact for fact in after}
+    seen = {question(fact): fact for fact in after}
     lines = []
     for was in before:
-        now = seen.get((was.endpoint, was.name))
+        now = seen.get(question(was))
         if now is None:
             continue
-        at = f"{was.endpoint} ({was.endpoint.service.name})"
+        at = f"{was.endpoint} ({_asked(was)})"
         if _answers(was) and not _answers(now):
             lines.append(f"{at}: answered before, and now {_why_no_handshake(now)}")
         elif isinstance(was.handshake, Handshake) and not isinstance(now.handshake, Handshake):
@@ -109,12 +132,12 @@ def _answers(fact: EndpointFacts) -> bool:
 
 def differences(before: Sequence[EndpointFacts], after: Sequence[EndpointFacts]) -> tuple[str, ...]:
     """Where what is served now is not what was served before, a line each."""
-    seen = {(fact.endpoint, fact.name): fact for fact in after}
+    seen = {question(fact): fact for fact in after}
     lines = []
     for was in before:
-        now = seen.get((was.endpoint, was.name))
+        now = seen.get(question(was))
         if now is None or _served(now) != _served(was):
-            at = f"{was.endpoint} ({was.endpoint.service.name})"
+            at = f"{was.endpoint} ({_asked(was)})"
             lines.append(f"{at}: served {_served(was)} before, now {_served(now)}")
     return tuple(lines)
 

@@ -7,6 +7,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 
+class KeyType(StrEnum):
+    """The kinds of key of which a mail server can serve one certificate each, the one that every
+    client can use first."""
+
+    RSA = "RSA"
+    ECDSA = "ECDSA"
+
+
 @dataclass(frozen=True, slots=True)
 class PublicKey:
     """`algorithm` is RSA, ECDSA, Ed25519, Ed448 or DSA; `bits` its size; `curve` the named group
@@ -15,6 +23,11 @@ class PublicKey:
     algorithm: str
     bits: int
     curve: str | None = None
+
+    @property
+    def key_type(self) -> KeyType | None:
+        """None for a key that is neither RSA nor ECDSA."""
+        return KeyType(self.algorithm) if self.algorithm in tuple(KeyType) else None
 
     def __str__(self) -> str:
         if self.curve:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from letterlock.model.certificate import Certificate, ChainVerdict
+from letterlock.model.certificate import Certificate, ChainVerdict, KeyType
 from letterlock.model.service import Endpoint
 from letterlock.model.tls_facts import TlsFacts
 from letterlock.model.unknown import Unknown
@@ -61,6 +62,10 @@ class EndpointFacts:
     from_same_address: bool = False
     #: What further conversations told, where they were asked for.
     tls: TlsFacts | None = None
+    #: The one key type that our client spoke; None where it spoke all.
+    key_type: KeyType | None = None
+    #: The handshakes of clients that spoke another key type alone (`together`).
+    further: tuple[Handshake, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +79,15 @@ class TargetFacts:
     seconds: float
     endpoints: tuple[EndpointFacts, ...]
     connections: int
+
+
+def together(facts: Iterable[EndpointFacts]) -> tuple[EndpointFacts, ...]:
+    """The facts of each endpoint and name as one: the first, with the handshakes of the others,
+    which spoke another key type, as its `further` ones."""
+    first: dict[tuple[Endpoint, str], EndpointFacts] = {}
+    for each in facts:
+        known = first.setdefault((each.endpoint, each.name), each)
+        if known is not each and isinstance(each.handshake, Handshake):
+            more = (*known.further, each.handshake)
+            first[each.endpoint, each.name] = replace(known, further=more)
+    return tuple(first.values())

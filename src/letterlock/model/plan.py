@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from letterlock.model.certificate import KeyType
 from letterlock.model.service import Endpoint
 
 
@@ -60,11 +61,14 @@ Change = FileChange | LinkChange | DirectoryChange
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What the verifier must see at an endpoint once the plan is in force."""
+    """What the verifier must see at an endpoint once the plan is in force. `key_type` is the only
+    one that the client speaks there, where certificates of several are served; None: it speaks
+    all."""
 
     endpoint: Endpoint
     name: str
     leaf_sha256: str
+    key_type: KeyType | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 
 from letterlock.certs.trust import TrustStore
+from letterlock.model.certificate import KeyType
 from letterlock.model.facts import EndpointFacts, Greeting, Handshake
 from letterlock.model.service import Endpoint, TlsMode
 from letterlock.model.unknown import Cause, Unknown
@@ -28,13 +29,15 @@ async def probe_endpoint(
     *,
     ehlo_name: str,
     at: datetime | None = None,
+    key_type: KeyType | None = None,
 ) -> EndpointFacts:
     """Visit `endpoint` once, over one connection. `name` (A-labels, or an address literal) is sent
-    as SNI and verified at the moment `at`, by default now.
+    as SNI and verified at the moment `at`, by default now. `key_type` is the only one that our end
+    speaks; None: all.
 
     Never raises for what a server does: what cannot be known is Unknown, with its reason."""
     dialogue = dialogue_for(endpoint.service.protocol, ehlo_name)
-    visit = _Visit(endpoint, name, limits, dialogue)
+    visit = _Visit(endpoint, name, limits, dialogue, key_type)
     await visit.run()
     handshake: Handshake | Unknown | None = None
     if visit.served is None:
@@ -58,6 +61,7 @@ async def probe_endpoint(
         closed=visit.closed,
         after_starttls=visit.dialogue.trailing,
         from_same_address=visit.from_same_address,
+        key_type=key_type,
     )
 
 
@@ -65,10 +69,18 @@ class _Visit:
     """The course of a visit. Each step notes what it learns at once, so that an obstacle leaves
     standing whatever was learnt before it."""
 
-    def __init__(self, endpoint: Endpoint, name: str, limits: Limits, dialogue: Dialogue) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        name: str,
+        limits: Limits,
+        dialogue: Dialogue,
+        key_type: KeyType | None,
+    ) -> None:
         self._endpoint = endpoint
         self._name = name
         self._limits = limits
+        self._key_type = key_type
         self._implicit = endpoint.service.tls is TlsMode.IMPLICIT
         self.dialogue = dialogue
         self.greeting: Greeting | Unknown | None = None
@@ -135,7 +147,9 @@ class _Visit:
     async def _negotiate(self, channel: Channel) -> None:
         started = time.monotonic()
         async with step("the TLS handshake", self._limits.handshake):
-            self.served = await channel.start_tls(self._name, implicit=self._implicit)
+            self.served = await channel.start_tls(
+                self._name, implicit=self._implicit, key_type=self._key_type
+            )
         self.seconds = time.monotonic() - started
 
     async def _try_tls_at_once(self, channel: Channel) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from letterlock.certs.trust import TrustStore
+from letterlock.model.certificate import KeyType
 from letterlock.model.facts import EndpointFacts
 from letterlock.model.service import Endpoint
 from letterlock.probe.endpoint import probe_endpoint
@@ -28,6 +29,7 @@ def observe(
     trust: TrustStore,
     limits: Limits | None = None,
     *,
+    key_type: KeyType | None = None,
     ehlo_name: str | None = None,
     concurrency: int | None = None,
     progress: Progress | None = None,
@@ -35,12 +37,12 @@ def observe(
 ) -> tuple[EndpointFacts, ...]:
     """Visit each endpoint once, over one connection each, and return the facts in the order given.
 
-    `name` is the SNI and the name verified; `ehlo_name` what we call ourselves, by default this
-    host's name; `concurrency` the connections at once to one address, by default 6 on loopback and
-    2 elsewhere. `progress` is called with each endpoint's facts as they come, in this thread; what
-    it has been given stands when a KeyboardInterrupt ends the call. Runs an event loop of its own
-    in the calling thread, so in that thread's network namespace; raises for nothing that a server
-    does."""
+    `name` is the SNI and the name verified; `key_type` the only one that our end speaks, None: all;
+    `ehlo_name` what we call ourselves, by default this host's name; `concurrency` the connections
+    at once to one address, by default 6 on loopback and 2 elsewhere. `progress` is called with each
+    endpoint's facts as they come, in this thread; what it has been given stands when a
+    KeyboardInterrupt ends the call. Runs an event loop of its own in the calling thread, so in that
+    thread's network namespace; raises for nothing that a server does."""
     visits = _visits(
         endpoints,
         name,
@@ -50,6 +52,7 @@ def observe(
         concurrency,
         progress,
         at,
+        key_type,
     )
     return asyncio.run(visits)
 
@@ -63,6 +66,7 @@ async def _visits(
     concurrency: int | None,
     progress: Progress | None,
     at: datetime | None,
+    key_type: KeyType | None,
 ) -> tuple[EndpointFacts, ...]:
     gates: dict[str, asyncio.Semaphore] = {}
     for endpoint in endpoints:
@@ -72,7 +76,9 @@ async def _visits(
 
     async def visit(endpoint: Endpoint) -> EndpointFacts:
         async with gates[endpoint.address]:
-            facts = await probe_endpoint(endpoint, name, trust, limits, ehlo_name=ehlo_name, at=at)
+            facts = await probe_endpoint(
+                endpoint, name, trust, limits, ehlo_name=ehlo_name, at=at, key_type=key_type
+            )
         if progress is not None:
             progress(facts)
         return facts

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
+from cryptography.hazmat.bindings.openssl.binding import Binding
 from OpenSSL import SSL, crypto
 
+from letterlock.model.certificate import KeyType
 from letterlock.model.cipher_suites import iana_name
 from letterlock.model.unknown import Cause, Unknown
 from letterlock.probe.obstacle import Obstacle
@@ -17,6 +19,15 @@ from letterlock.wire.lines import readable
 _CIPHERS = b"DEFAULT:ALL:COMPLEMENTOFDEFAULT:!aNULL:@SECLEVEL=0"
 #: SSL_OP_LEGACY_SERVER_CONNECT: servers without RFC 5746 are met too.
 _OP_LEGACY_SERVER_CONNECT = 0x4
+#: What a client offers that speaks one key type alone: the suites of TLS 1.2 and below that are
+#: authenticated by it (ciphers(1)), and the schemes that decide in TLS 1.3 (RFC 8446 section
+#: 4.2.3), in which the suites say nothing of it.
+_AUTHENTICATED = {KeyType.RSA: b"aRSA", KeyType.ECDSA: b"aECDSA"}
+_SCHEMES = {
+    KeyType.RSA: b"RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512"
+    b":RSA+SHA256:RSA+SHA384:RSA+SHA512:RSA+SHA1",
+    KeyType.ECDSA: b"ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ECDSA+SHA1",
+}
 _CHUNK = 65536
 #: handshake and alert (RFC 8446 section 5.1): what may answer a ClientHello.
 _RECORD_TYPES = (0x15, 0x16)
@@ -32,12 +43,20 @@ class Negotiated:
     chain: tuple[bytes, ...]
 
 
-def _context() -> SSL.Context:
+def client_context(key_type: KeyType | None = None) -> SSL.Context:
+    """All that OpenSSL can do; with `key_type` as a client that can verify no other kind of
+    signature."""
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     context.set_options(_OP_LEGACY_SERVER_CONNECT)
     context.set_min_proto_version(0)
     context.set_cipher_list(_CIPHERS)
     context.set_verify(SSL.VERIFY_NONE)
+    if key_type is not None:
+        context.set_cipher_list(_AUTHENTICATED[key_type] + b":@SECLEVEL=0")
+        # pyOpenSSL has no method for it.
+        done = Binding.lib.SSL_CTX_set1_sigalgs_list(context._context, _SCHEMES[key_type])
+        if done != 1:
+            raise ValueError(f"OpenSSL does not know the signature schemes of {key_type}")
     return context
 
 
@@ -59,7 +78,7 @@ class TlsSession:
     def __init__(self, name: str, context: SSL.Context | None = None) -> None:
         """`name` goes out as SNI where it is a DNS name; `context` says what is offered, by default
         all that OpenSSL can."""
-        self._connection = SSL.Connection(context or _context(), None)
+        self._connection = SSL.Connection(context or client_context(), None)
         self._connection.set_connect_state()
         sni = server_name(name)
         if sni:

@@ -90,6 +90,7 @@ def _endpoint_facts(each: EndpointFacts, result: Result, pem: bool) -> _Json:
         "from_same_address": each.from_same_address,
         "greeting": _greeting(each.greeting),
         "handshake": _handshake(each.handshake, facts, pem),
+        **_further(each, facts, pem),
         "capabilities_inside": known(each.capabilities_inside),
         "sent_after_starttls": each.after_starttls.decode("ascii", "backslashreplace"),
         **tls_members(each.tls, lambda chain: _chain(chain, facts, pem)),
@@ -138,6 +139,12 @@ def _handshake(
         "seconds": round(handshake.seconds, 4),
         **_chain(handshake, facts, pem),
     }
+
+
+def _further(each: EndpointFacts, facts: TargetFacts, pem: bool) -> _Json:
+    """Only where there are some: `secure` with two certificates."""
+    handshakes = [_handshake(further, facts, pem) for further in each.further]
+    return {"further_handshakes": handshakes} if handshakes else {}
 
 
 def _chain(served: Handshake | ServedChain, facts: TargetFacts, pem: bool) -> _Json:

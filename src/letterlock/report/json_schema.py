@@ -85,6 +85,9 @@ _ENDPOINT = {
     "handshake": _said(
         _or_null(_or_unknown(_ref("handshake"))), "the full one; null where no TLS is offered"
     ),
+    "further_handshakes": _said(
+        _list(_ref("handshake")), "secure with two certificates: those of the other key types"
+    ),
     "capabilities_inside": _or_unknown(_TEXTS),
     "sent_after_starttls": _said(
         _TEXT, "what came in the clear between STARTTLS and the handshake, normally nothing"
@@ -161,7 +164,7 @@ _DEFINITIONS = {
             "remedy": _said(_TEXT, "what to set, in Postfix's and Dovecot's words"),
         },
     ),
-    "endpoint": _object("one service on one address", _ENDPOINT),
+    "endpoint": _object("one service on one address", _ENDPOINT, optional=("further_handshakes",)),
     "greeting": _object(
         "what the server says before TLS",
         {

@@ -24,6 +24,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
                 "service": expected.endpoint.service.name,
                 "name": expected.name,
                 "leaf_sha256": expected.leaf_sha256,
+                "key_type": expected.key_type,
             }
             for expected in plan.expectations
         ],

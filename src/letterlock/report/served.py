@@ -56,12 +56,11 @@ class Served:
 
 
 def chains_of(each: EndpointFacts) -> Iterator[ServedChain]:
-    """That of the full handshake, then those that the further questions brought."""
-    if isinstance(each.handshake, Handshake) and each.handshake.chain:
-        leaf = each.handshake.chain[0]
-        yield ServedChain(
-            leaf.public_key.algorithm, each.name, each.handshake.chain, each.handshake.verdict
-        )
+    """Those of the full handshakes, then those that the further questions brought."""
+    for handshake in (each.handshake, *each.further):
+        if isinstance(handshake, Handshake) and handshake.chain:
+            kind = handshake.chain[0].public_key.algorithm
+            yield ServedChain(kind, each.name, handshake.chain, handshake.verdict)
     if each.tls is not None:
         yield from (served for served in each.tls.chains if served.chain)
 
