@@ -185,6 +185,9 @@ def test_dovecots_blocks() -> None:
     assert [line.strip() for line in other.splitlines()[3:]] == ["ssl_alt_cert =", "ssl_alt_key ="]
     assert "ssl_alt_cert = </third-ec.pem\n  ssl_alt_key = </third-ec.key" in third
 
+    another = "local_name new.example.org {\n  ssl_cert = </new.pem\n  ssl_key = </new.key\n}\n"
+    assert "ssl_alt_cert =\n" in dovecot_conf("2.3.19", BOTH, text + another).partition("new.")[2]
+
     alone = dovecot_conf("2.3.19", SEPARATE, BLOCKS)
     mail, other, _ = (part.partition("}")[0] for part in alone.split("local_name ")[1:])
     assert "ssl_alt" not in mail + other

@@ -79,13 +79,20 @@ def prepare(
     key, spare = _own_key(certificates, keys, at, password)
     chain = build(certificates.certificates, key, trust, at, fetch=fetch)
     refuse(chain, host, trust, at, allow_self_signed=allow_self_signed)
+    return assembled(chain, key, (*notices, *spare, *chain.notices), with_root=with_root)
+
+
+def assembled(
+    chain: Chain, key: PrivateKey, notices: tuple[str, ...], *, with_root: bool
+) -> Bundle:
+    """What is installed of a chain that was judged, and its key."""
     return Bundle(
         leaf=chain.leaf,
         chain=chain.intermediates,
         root=chain.root,
         fullchain_pem=chain.pem(with_root=with_root),
         key_pem=key.pkcs8_pem(),
-        notices=(*notices, *spare, *chain.notices),
+        notices=notices,
     )
 
 

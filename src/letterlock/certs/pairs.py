@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from letterlock.certs import material
-from letterlock.certs.bundle import Bundle, instead, refuse, unused
+from letterlock.certs.bundle import Bundle, assembled, instead, refuse, unused
 from letterlock.certs.chain import Chain, Fetch, build, find_leaf
 from letterlock.certs.errors import CertificateError
 from letterlock.certs.keys import Password, PrivateKey, SealedKey
@@ -68,18 +68,12 @@ def prepare_pairs(
     chains = [_chain(pair, pairs, delivered, trust, at, fetch) for pair in pairs]
     for chain in chains:
         refuse(chain, host, trust, at, allow_self_signed=allow_self_signed)
-    notices = _notices(chains, delivered.everything)
-    general = [*unused(delivered.others), *_spare(keys, pairs)]
+    general = (*unused(delivered.others), *_spare(keys, pairs))
+    first, *rest = _notices(chains, delivered.everything)
+    notices = ((*general, *first), *rest)
     return tuple(
-        Bundle(
-            leaf=chain.leaf,
-            chain=chain.intermediates,
-            root=chain.root,
-            fullchain_pem=chain.pem(with_root=with_root),
-            key_pem=pair.key.pkcs8_pem(),
-            notices=(*(general if chain is chains[0] else ()), *notices[number]),
-        )
-        for number, (pair, chain) in enumerate(zip(pairs, chains, strict=True))
+        assembled(chain, pair.key, told, with_root=with_root)
+        for pair, chain, told in zip(pairs, chains, notices, strict=True)
     )
 
 

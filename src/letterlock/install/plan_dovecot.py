@@ -222,8 +222,12 @@ def _override_alternative(draft: DovecotDraft, intent: Intent, concept: str) -> 
     for block in own - {()}:
         if _concerns(block, intent.host):
             draft.drop(row.name, _OLDER, row.source, block)
-    if intent.stored.alternative is None or draft.before.tree.get(row.name):
+    second = intent.stored.alternative
+    if second is None:
         return
+    ours = second.key_file if concept == "alternative-key" else second.certificate_file
+    if draft.before.tree.get(row.name) not in (None, row.write(ours)):
+        return  # what holds there already was meant for these blocks too
     others = {found.block_path for found in draft.before.tree.occurrences(certificate.name)}
     for block in sorted(others - own - {()}):
         if not _concerns(block, intent.host):
