@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from letterlock.certs.store import StoredCertificate
-from letterlock.install.draft_postfix import PostfixDraft
+from letterlock.install.draft_postfix import CERTIFICATE_NAMES, PostfixDraft
 from letterlock.install.intent import Intent
 from letterlock.model.errors import RefusedError
 from letterlock.servers.postfix_configuration import Listener
@@ -84,7 +84,7 @@ def keep_own_certificate(draft: PostfixDraft, listener: Listener) -> None:
     alone: what main.cf says anew would override it (`smtpd_tls_chain_files`) or be served beside
     it (`smtpd_tls_eccert_file`)."""
     own = {override.name for override in draft.entry(listener).overrides}
-    if "smtpd_tls_chain_files" in own:
+    if not own & set(CERTIFICATE_NAMES) or "smtpd_tls_chain_files" in own:
         return
     why = "its own certificate is served here, and no other"
     for name in ("smtpd_tls_chain_files", *_ECDSA):

@@ -48,6 +48,8 @@ def plan_master(draft: PostfixDraft, intent: Intent, surroundings: Surroundings)
     for listener in tuple(draft.now.listeners()):
         if not listener.loopback_only:
             _adjust(draft, intent, listener, sasl=sasl)
+        else:
+            keep_own_certificate(draft, listener)
     _proxy_for_postscreen(draft)
     if not sasl:
         draft.notices.append(
