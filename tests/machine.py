@@ -10,8 +10,11 @@ own, on their real ports and paths. Any number at once; nothing of the host's ch
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
+import socket
 import stat
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,12 +26,14 @@ from letterlock.cli.demo_ca import Delivery, deliver
 from letterlock.install.namespace import PrivateFolder, PrivateSystem, let_cool, private_system
 from letterlock.model.unknown import Unknown
 from letterlock.servers.tools import Completed, Tools
+from tests import warm
 
 Result = TypeVar("Result")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PROGRAM = REPOSITORY / ".venv/bin/letterlock"
 HOSTNAME = scenery.HOSTNAME
+_LOG_MARK = "the tests are here: "
 
 _PROGRAMS = {
     "Postfix": (
@@ -104,6 +109,14 @@ class Machine:
         pairs = [f"{name}={value}" for name, value in settings.items()]
         return self.run("env", *pairs, str(PROGRAM), *arguments, stdin=stdin, timeout=120)
 
+    def warm_letterlock(self, *arguments: str, stdin: bytes = b"", **environment: str) -> Completed:
+        """The same, begun in milliseconds (tests/warm.py)."""
+        usual = {"PATH": os.environ["PATH"], "LC_ALL": "C", "HOME": "/root"}
+        settings = usual | {"NO_COLOR": "1", "COLUMNS": "100"} | environment
+        return warm.run(
+            *arguments, environment=settings, stdin=stdin, inside=self.system.pid, folder="/"
+        )
+
     def start(self, *names: str) -> None:
         """Start the servers named, or all that are installed; quicker than `postfix start`."""
         wanted = names or self.installed
@@ -172,7 +185,15 @@ class Machine:
         return self.call(lambda: tree(*folders))
 
     def log(self) -> tuple[str, ...]:
-        return self.system.log()
+        """All lines that had been sent to the log before the call; the one who writes it down may
+        be behind, so it is given a mark to come to."""
+        mark = f"{_LOG_MARK}{secrets.token_hex(8)}"
+        self.call(lambda: _log(mark))
+        deadline = time.monotonic() + 60
+        while mark not in (lines := self.system.log()):
+            assert time.monotonic() < deadline, "the log is not written"
+            time.sleep(0.02)
+        return tuple(line for line in lines if not line.startswith(_LOG_MARK))
 
     # --- its certificate
 
@@ -200,6 +221,12 @@ class Machine:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _log(text: str) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as logger:
+        logger.connect("/dev/log")
+        logger.send(text.encode())
 
 
 def tree(*tops: str) -> dict[str, Entry]:

@@ -106,7 +106,7 @@ def _pattern(says: str) -> str:
 
 def _run(scene: Scene, case: Case) -> Completed:
     if case.user is None:
-        return scene.machine.letterlock(*case.arguments, stdin=b"", **case.environment)
+        return scene.machine.warm_letterlock(*case.arguments, stdin=b"", **case.environment)
     become = ("setpriv", f"--reuid={case.user}", "--clear-groups", "--inh-caps=-all")
     if not scene.machine.run(*become, "test", "-x", str(PROGRAM)).ok:
         pytest.skip("this checkout is in a folder that other users may not enter")

@@ -151,7 +151,7 @@ class Scene:
         self._way_back.callback(self.machine.must, *argv)
 
     def until_listening(self, *ports: int) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not set(ports) <= self.machine.listening():
             assert time.monotonic() < deadline, f"nobody listens on {ports}"
             time.sleep(0.05)

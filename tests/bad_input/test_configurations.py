@@ -274,9 +274,9 @@ def test_nothing_is_left_of_a_run_that_found_no_room(make_scene: MakeScene) -> N
     """The history says what became of it, and nothing is to be recovered."""
     scene = make_scene("stopped")
     scene.tiny("/etc/ssl/letterlock")
-    scene.machine.letterlock(*secure("--no-rehearse"))
-    told = scene.machine.letterlock("history").text
+    scene.machine.warm_letterlock(*secure("--no-rehearse"))
+    told = scene.machine.warm_letterlock("history").text
     assert "secure mail.example.com" in told
     assert "rolled back" in told
-    assert scene.machine.letterlock("recover").text == "Nothing was cut short.\n"
+    assert scene.machine.warm_letterlock("recover").text == "Nothing was cut short.\n"
     assert not scene.machine.call(lambda: list(Path("/etc/ssl/letterlock").iterdir()))

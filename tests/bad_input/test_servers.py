@@ -64,7 +64,7 @@ def the_old_state_is_served(scene: Scene) -> None:
     assert served(scene.machine, 993).strip() in stock
     assert served(scene.machine, 143, "imap").strip() in stock
     assert scene.machine.listening() & {25, 465, 587} == {25}
-    assert "rolled back" in scene.machine.letterlock("history").text
+    assert "rolled back" in scene.machine.warm_letterlock("history").text
 
 
 def the_old_state_is_served_on_25_too(scene: Scene) -> None:
@@ -109,7 +109,7 @@ def a_damaged_journal(scene: Scene) -> None:
 
 
 def secured(scene: Scene) -> None:
-    done = scene.machine.letterlock(*secure("--no-rehearse"))
+    done = scene.machine.warm_letterlock(*secure("--no-rehearse"))
     assert done.status == 0, done.complaints
 
 

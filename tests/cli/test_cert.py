@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
+from tests import warm
 from tests.certs.authority import Hierarchy, key_pem, make_intermediate, make_leaf, make_root
 from tests.certs.openssl import openssl
 
@@ -31,14 +32,11 @@ class Desk:
     def run(
         self, *arguments: str, stdin: bytes = b"", **environment: str
     ) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            [sys.executable, "-m", "letterlock", "cert", *arguments],
-            cwd=self.folder,
-            input=stdin,
-            capture_output=True,
-            env={**os.environ, "NO_COLOR": "1", "COLUMNS": "120", **environment},
-            check=False,
+        settings = {**os.environ, "NO_COLOR": "1", "COLUMNS": "120", **environment}
+        done = warm.run(
+            "cert", *arguments, environment=settings, stdin=stdin, folder=str(self.folder)
         )
+        return subprocess.CompletedProcess(done.argv, done.status, done.stdout, done.stderr)
 
     def read(self, name: str) -> bytes:
         return (self.folder / name).read_bytes()

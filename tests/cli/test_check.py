@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm
 from tests.machine import HOSTNAME, PROGRAM, ForbiddenError, Machine, follow_guide
 from tests.probe.hostile import CA, answers, line, serving, silent, with_tls
 
@@ -26,14 +26,7 @@ POP3 = answers(b"+OK hi\r\n", b"+OK\r\nUIDL\r\n.\r\n", b"+OK bye\r\n")
 
 
 def check(*arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [PROGRAM, "check", *arguments],
-        capture_output=True,
-        text=True,
-        env=ENVIRONMENT,
-        timeout=timeout,
-        check=False,
-    )
+    return warm.command("check", *arguments, environment=ENVIRONMENT, timeout=timeout)
 
 
 def closed_port() -> int:
@@ -66,7 +59,9 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 @pytest.mark.machine
 def test_seven_ports_of_a_real_server(machine: Machine) -> None:
-    done = machine.letterlock("check", HOSTNAME, "--ca-file", "/root/guide/root.pem", COLUMNS="80")
+    done = machine.warm_letterlock(
+        "check", HOSTNAME, "--ca-file", "/root/guide/root.pem", COLUMNS="80"
+    )
     assert done.status == 1, done.complaints
     rows = re.findall(r"^ *(\d+)  (\w+) .* 1\.3 1\.2 .*✓ 89 d", done.text, re.MULTILINE)
     assert [(int(port), service) for port, service in rows] == [
@@ -85,7 +80,7 @@ def test_each_depth_tells_more_and_counts_what_it_cost(machine: Machine) -> None
     counts, known = [], []
     for depth in ("verdict", "standard", "full"):
         before = connects(machine)
-        done = machine.letterlock("check", f"{HOSTNAME}:25", "--depth", depth, "--json", "-")
+        done = machine.warm_letterlock("check", f"{HOSTNAME}:25", "--depth", depth, "--json", "-")
         result = json.loads(done.text)
         (endpoint,) = result["endpoints"]
         assert result["targets"][0]["connections"] == connects(machine) - before
@@ -105,7 +100,7 @@ def connects(machine: Machine) -> int:
 @pytest.mark.machine
 def test_a_budget_is_kept_and_said(machine: Machine) -> None:
     before = connects(machine)
-    done = machine.letterlock(
+    done = machine.warm_letterlock(
         "check", f"{HOSTNAME}:25", "--depth", "full", "--max-connections", "9"
     )
     assert connects(machine) - before == 9
@@ -116,7 +111,7 @@ def test_a_budget_is_kept_and_said(machine: Machine) -> None:
 
 @pytest.mark.machine
 def test_held_against_a_profile(machine: Machine) -> None:
-    done = machine.letterlock(
+    done = machine.warm_letterlock(
         "check", f"{HOSTNAME}:993", "--depth", "verdict", "--profile", "modern", "--json", "-"
     )
     assert done.status == 1
@@ -126,20 +121,20 @@ def test_held_against_a_profile(machine: Machine) -> None:
 @pytest.mark.machine
 def test_fail_on(machine: Machine) -> None:
     arguments = ("check", f"{HOSTNAME}:587", "--ca-file", "/root/guide/root.pem")
-    assert machine.letterlock(*arguments, "--fail-on", "critical").status == 0
-    assert machine.letterlock(*arguments, "--fail-on", "high").status == 1
+    assert machine.warm_letterlock(*arguments, "--fail-on", "critical").status == 0
+    assert machine.warm_letterlock(*arguments, "--fail-on", "high").status == 1
 
 
 @pytest.mark.machine
 def test_json_on_stdout_and_in_a_file(machine: Machine) -> None:
-    done = machine.letterlock("check", "localhost", "--name", HOSTNAME, "--json", "-")
+    done = machine.warm_letterlock("check", "localhost", "--name", HOSTNAME, "--json", "-")
     assert done.status == 1
     result = json.loads(done.text)
     places = [(each["address"], each["port"]) for each in result["endpoints"]]
     ports = [25, 110, 143, 465, 587, 993, 995]
     assert places == [(address, port) for address in ("127.0.0.1", "::1") for port in ports]
     assert {each["id"] for each in result["findings"]} >= {"cleartext-login", "no-trust-anchor"}
-    machine.letterlock("check", f"{HOSTNAME}:993", "--json", "/root/result.json")
+    machine.warm_letterlock("check", f"{HOSTNAME}:993", "--json", "/root/result.json")
     written = json.loads(machine.read("/root/result.json"))
     assert [each["port"] for each in written["endpoints"]] == [993]
 
@@ -147,7 +142,7 @@ def test_json_on_stdout_and_in_a_file(machine: Machine) -> None:
 @pytest.mark.machine
 @pytest.mark.parametrize(("option", "address"), [("--ipv4", "127.0.0.1"), ("-6", "::1")])
 def test_one_family(machine: Machine, option: str, address: str) -> None:
-    done = machine.letterlock("check", "localhost", option, "--port", "25", "--json", "-")
+    done = machine.warm_letterlock("check", "localhost", option, "--port", "25", "--json", "-")
     assert [each["address"] for each in json.loads(done.text)["endpoints"]] == [address]
 
 
@@ -262,17 +257,17 @@ def test_the_name_in_ehlo(given: str, said: bytes) -> None:
 @contextmanager
 def half_a_server(visited: dict[str, threading.Event]) -> Iterator[list[str]]:
     """Arguments for one port that answers and one that never will; `visited` is told when the one
-    has said all it has to say, and when the other has been called."""
+    is called again, so that its first answer is known, and when the other has been called."""
+    visits = count(1)
 
     def tell(name: str) -> None:
         if name in visited:
             visited[name].set()
 
     def answer(connection: socket.socket) -> None:
-        try:
-            with_tls(POP3)(connection)
-        finally:
+        if next(visits) > 1:
             tell("good")
+        with_tls(POP3)(connection)
 
     def ignore(connection: socket.socket) -> None:
         tell("bad")
@@ -292,11 +287,10 @@ def test_what_is_known_survives_ctrl_c(ca_file: str, tmp_path: Path) -> None:
         started = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
         )
-        assert visited["good"].wait(30)
-        assert visited["bad"].wait(30)
-        time.sleep(0.5)
+        assert visited["good"].wait(60)
+        assert visited["bad"].wait(60)
         started.send_signal(signal.SIGINT)
-        stdout, stderr = started.communicate(timeout=30)
+        stdout, stderr = started.communicate(timeout=60)
     assert started.returncode == 130
     assert "✓" in stdout
     assert "the run was interrupted before" in " ".join(stdout.split())
@@ -332,9 +326,9 @@ def test_what_is_known_survives_ctrl_c_in_the_middle_of_the_questions(tmp_path: 
             text=True,
             env=ENVIRONMENT,
         )
-        assert refused.wait(30)
+        assert refused.wait(60)
         started.send_signal(signal.SIGINT)
-        stdout, stderr = started.communicate(timeout=30)
+        stdout, stderr = started.communicate(timeout=60)
     assert started.returncode == 130, stderr
     assert "Traceback" not in stderr
     assert "interrupted" in " ".join(stdout.split())

@@ -11,8 +11,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from jsonschema import Draft202012Validator
 
+from tests import warm
 from tests.cli.test_check import POP3, closed_port
-from tests.machine import HOSTNAME, PROGRAM, ForbiddenError, Machine, follow_guide
+from tests.machine import HOSTNAME, ForbiddenError, Machine, follow_guide
 from tests.probe.hostile import CA, serving, with_tls
 from tests.report.test_json_schema import strict
 
@@ -20,15 +21,7 @@ ENVIRONMENT = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1"}
 
 
 def letterlock(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [PROGRAM, *arguments],
-        capture_output=True,
-        text=True,
-        env=ENVIRONMENT,
-        input=stdin,
-        timeout=120,
-        check=False,
-    )
+    return warm.command(*arguments, environment=ENVIRONMENT, stdin=stdin)
 
 
 @pytest.fixture
@@ -116,7 +109,7 @@ def test_a_real_server_told_in_full(tmp_path: Path) -> None:
     with machine:
         follow_guide(machine)
         machine.start()
-        done = machine.letterlock(
+        done = machine.warm_letterlock(
             "check", HOSTNAME, "--port", "25", "--port", "993", "--depth", "full", "--verbose",
             "--json", str(tmp_path / "a.json"),
         )  # fmt: skip

@@ -40,7 +40,7 @@ def seen_by_openssl(
     done = machine.run(
         "openssl", "s_client", "-connect", f"{host}:{port}", "-servername", HOSTNAME,
         "-verify_hostname", HOSTNAME, "-CAfile", str(root), "-showcerts",
-        *(word for word in starttls if word), *more, stdin=b"", timeout=20,
+        *(word for word in starttls if word), *more, stdin=b"", timeout=60,
     )  # fmt: skip
     blocks = _CERTIFICATE.findall(done.stdout)
     leaf = x509.load_pem_x509_certificate(blocks[0]) if blocks else None

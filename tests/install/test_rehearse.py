@@ -127,7 +127,7 @@ def log_of(outcome: Outcome) -> str:
 
 
 def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.02)

@@ -16,6 +16,7 @@ from letterlock.install.state import StateFolder
 from letterlock.install.transaction import apply
 from letterlock.model.errors import InputError, RefusedError
 from letterlock.model.plan import FileChange, Plan
+from tests import warm
 from tests.install import tree
 from tests.install.stand_in import Watcher
 
@@ -48,11 +49,8 @@ def roll_back(root: Path, run: str | None = None) -> str:
 
 
 def letterlock(root: Path, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(PROGRAM), verb, "--root", str(root), *arguments],
-        capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
-        env={**os.environ, "NO_COLOR": "1"},
-    )  # fmt: skip
+    environment = {**os.environ, "NO_COLOR": "1"}
+    return warm.command(verb, "--root", str(root), *arguments, environment=environment)
 
 
 class TestPlan:

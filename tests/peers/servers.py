@@ -17,7 +17,7 @@ from tests.hostile.servers import polite, tls
 from tests.probe.hostile import serving
 from tests.weak_servers import ALL_SUITES, behind_starttls, leaf
 
-_READY_SECONDS = 10
+_READY_SECONDS = 60
 
 
 @contextmanager

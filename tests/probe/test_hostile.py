@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from pathlib import Path
 
@@ -400,11 +401,16 @@ def test_every_endpoint_has_its_answer_in_the_order_given() -> None:
 
 def test_no_more_connections_at_once_than_allowed() -> None:
     open_now, most = [], 0
+    both = threading.Event()
 
     def script(connection: socket.socket) -> None:
         nonlocal most
         open_now.append(connection)
         most = max(most, len(open_now))
+        if most > 1:
+            both.set()
+        # The first waits for the second; a third would come meanwhile.
+        both.wait(10)
         time.sleep(0.05)
         for turn in (BANNER, b"250 x\r\n"):
             connection.sendall(turn)

@@ -58,7 +58,7 @@ class Guided:
         for path, text in before.items():
             self.machine.write(path, saved[path] + text.encode())
         self.machine.must("postfix", "reload")
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while self._marker not in self.machine.listening():
             assert time.monotonic() < deadline, self.machine.log()
             time.sleep(0.02)

@@ -214,7 +214,7 @@ def test_this_machines_openssl_agrees() -> None:
     with openssl("-no_ticket", service=IMAPS) as endpoint:
         done = subprocess.run(
             ["openssl", "s_client", "-connect", str(endpoint), "-tls1_2"],
-            input=b"", capture_output=True, timeout=20, check=False,
+            input=b"", capture_output=True, timeout=60, check=False,
         )  # fmt: skip
     assert b"Protocol  : TLSv1.2" in done.stdout
     assert b"TLS session ticket" not in done.stdout

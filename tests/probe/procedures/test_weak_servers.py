@@ -101,6 +101,6 @@ def test_openssl_s_client_sees_the_same_behind_starttls() -> None:
     with openssl("-no_tls1_3") as endpoint:
         done = subprocess.run(
             ["openssl", "s_client", "-starttls", "smtp", "-connect", str(endpoint), "-brief"],
-            input=b"", capture_output=True, timeout=20, check=False,
+            input=b"", capture_output=True, timeout=60, check=False,
         )  # fmt: skip
     assert b"Protocol version: TLSv1.2" in done.stderr
