@@ -250,12 +250,16 @@ def _entry(path: str) -> Entry:
     status = os.lstat(path)
     kind = _KINDS[stat.S_IFMT(status.st_mode)]
     contents = b""
+    # Without pathlib, which takes more time than the calls, thousands of files in a test.
     if kind == "file":
-        contents = Path(path).read_bytes()
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+            contents = file.read()
     elif kind == "link":
-        contents = os.fsencode(Path(path).readlink())
-    names = sorted(os.listxattr(path, follow_symlinks=False))
-    attributes = tuple((name, os.getxattr(path, name, follow_symlinks=False)) for name in names)
+        contents = os.fsencode(os.readlink(path))  # noqa: PTH115
+    names = os.listxattr(path, follow_symlinks=False)
+    attributes = tuple(
+        (name, os.getxattr(path, name, follow_symlinks=False)) for name in sorted(names)
+    )
     owner = (status.st_uid, status.st_gid)
     return Entry(kind, stat.S_IMODE(status.st_mode), owner, contents, attributes)
 

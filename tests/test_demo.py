@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from letterlock.cli import scenery
 from letterlock.cli.demo import app
 from letterlock.install.namespace import forbidden
 from letterlock.model.errors import InputError
@@ -65,6 +66,12 @@ def test_its_json_holds_what_the_screen_says() -> None:
     leaves = {one["handshake"]["chain"][0]["sha256"] for one in told["after"]["endpoints"]}
     assert leaves == {told["leaf_sha256"]} == set(told["openssl"].values())
     assert len(told["openssl"]) == 7
+
+
+def test_the_machines_own_runs_are_not_the_demos(stock_machine: Machine) -> None:
+    stock_machine.write("/var/lib/letterlock/runs/20260102-030405.678-90ab/journal", "mine")
+    stock_machine.call(scenery.put_up)
+    assert stock_machine.tree("/var/lib/letterlock") == {}
 
 
 def test_interrupted_it_leaves_nothing() -> None:

@@ -68,7 +68,7 @@ class _Zygote:
             environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "HOME": "/root"}
             self._process = subprocess.Popen(
                 [sys.executable, "-c", "from tests.warm import main; main()"],
-                stdin=theirs, stdout=subprocess.DEVNULL, cwd=_REPOSITORY, env=environment,
+                stdin=theirs.fileno(), stdout=subprocess.DEVNULL, cwd=_REPOSITORY, env=environment,
             )  # fmt: skip
         atexit.register(self._end)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from letterlock.cli.demo_ca import self_signed
 from letterlock.install.namespace import Layout, PrivateFolder, let_cool
+from letterlock.install.state import FOLDER
 from letterlock.model.errors import InputError, Location
 
 HOSTNAME = "mail.example.com"
@@ -82,6 +83,7 @@ def put_up(hostname: str = HOSTNAME, address: str = "127.0.0.1") -> None:
     hosts = f"127.0.0.1\tlocalhost\n::1\tlocalhost\n{address}\t{hostname} {name}\n"
     _write(Path("/etc/hosts"), hosts)
     _write(Path("/etc/mailname"), f"{hostname}\n")
+    shutil.rmtree(FOLDER, ignore_errors=True)  # the machine's own runs are none of this server's
     _put_up_snakeoil(hostname)
     put_up_postfix(hostname)
     put_up_dovecot()
