@@ -9,6 +9,7 @@ from letterlock.findings import (
     certificate,
     dialogue,
     groups,
+    installed,
     known_faults,
     login,
     parity,
@@ -23,6 +24,7 @@ from letterlock.findings.profile import compare
 from letterlock.findings.rule import REGISTRY
 from letterlock.model.facts import EndpointFacts, TargetFacts
 from letterlock.model.finding import Finding
+from letterlock.model.status import StatusFacts
 from letterlock.model.verdict import EndpointVerdict, ProfileVerdict, Verdict
 from letterlock.profiles.profile import Profile
 
@@ -98,6 +100,12 @@ def judge(
         verdicts.append(EndpointVerdict(facts.endpoint, given, tuple(met)))
     server = server_grade({each.endpoint: each.grade for each in verdicts}, findings)
     return _worst_first(findings), Verdict(server, tuple(verdicts))
+
+
+def assess_status(facts: StatusFacts) -> tuple[Finding, ...]:
+    """What there is to say about a machine's own certificates, on disk and as served; worst first,
+    among equals by id, then in the order read."""
+    return _worst_first(installed.findings(facts))
 
 
 def _worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from letterlock.certs.trust import TrustStore
@@ -15,7 +16,7 @@ from letterlock.probe.channel import Channel
 from letterlock.probe.conversation import Conversation, dialogue_for
 from letterlock.probe.limits import Limits
 from letterlock.probe.obstacle import Obstacle, step
-from letterlock.probe.tls import Negotiated
+from letterlock.probe.tls import Negotiated, TlsSession, client_context
 from letterlock.wire.dialogue import Dialogue
 
 _NOT_REACHED = Unknown("no TLS session", Cause.NOT_REACHED)
@@ -30,14 +31,18 @@ async def probe_endpoint(
     ehlo_name: str,
     at: datetime | None = None,
     key_type: KeyType | None = None,
+    session: Callable[[], TlsSession] | None = None,
+    hold: Callable[[], Awaitable[object]] | None = None,
 ) -> EndpointFacts:
     """Visit `endpoint` once, over one connection. `name` (A-labels, or an address literal) is sent
     as SNI and verified at the moment `at`, by default now. `key_type` is the only one that our end
-    speaks; None: all.
+    speaks; None: all. `session` makes one that offers something else again. `hold` is awaited
+    before the connection is given up, whatever came of it.
 
     Never raises for what a server does: what cannot be known is Unknown, with its reason."""
     dialogue = dialogue_for(endpoint.service.protocol, ehlo_name)
-    visit = _Visit(endpoint, name, limits, dialogue, key_type)
+    made = session or (lambda: TlsSession(name, client_context(key_type)))
+    visit = _Visit(endpoint, limits, dialogue, made, hold)
     await visit.run()
     handshake: Handshake | Unknown | None = None
     if visit.served is None:
@@ -72,15 +77,15 @@ class _Visit:
     def __init__(
         self,
         endpoint: Endpoint,
-        name: str,
         limits: Limits,
         dialogue: Dialogue,
-        key_type: KeyType | None,
+        session: Callable[[], TlsSession],
+        hold: Callable[[], Awaitable[object]] | None,
     ) -> None:
         self._endpoint = endpoint
-        self._name = name
+        self._session = session
+        self._hold = hold
         self._limits = limits
-        self._key_type = key_type
         self._implicit = endpoint.service.tls is TlsMode.IMPLICIT
         self.dialogue = dialogue
         self.greeting: Greeting | Unknown | None = None
@@ -98,13 +103,19 @@ class _Visit:
         except Obstacle as obstacle:
             self.closed = obstacle.unknown.cause is Cause.CONNECTION_REFUSED
             self._not_begun(obstacle.unknown)
+            await self._keep_open()
             return
         self.from_same_address = channel.from_same_address
         conversation = Conversation(channel, self.dialogue, self._limits)
         try:
             await self._speak(conversation)
+            await self._keep_open()
         finally:
             await conversation.leave()
+
+    async def _keep_open(self) -> None:
+        if self._hold is not None:
+            await self._hold()
 
     async def _speak(self, conversation: Conversation) -> None:
         if not self._implicit and not await self._in_the_clear(conversation):
@@ -147,9 +158,9 @@ class _Visit:
     async def _negotiate(self, channel: Channel) -> None:
         started = time.monotonic()
         async with step("the TLS handshake", self._limits.handshake):
-            self.served = await channel.start_tls(
-                self._name, implicit=self._implicit, key_type=self._key_type
-            )
+            session = self._session()
+            await channel.handshake(session, implicit=self._implicit)
+        self.served = session.negotiated()
         self.seconds = time.monotonic() - started
 
     async def _try_tls_at_once(self, channel: Channel) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from letterlock.conf.dovecot import DovecotFile
+from letterlock.conf.dovecot import DovecotFile, DovecotSetting
 from letterlock.conf.dovecot_tree import DovecotTree
 from letterlock.model.errors import InputError, Location
 from letterlock.model.service import Endpoint
@@ -65,6 +65,11 @@ class Dovecot:
             raise refusal("Dovecot", complaint, Location(self.file), "doveconf -n")
         effective = DovecotFile.parse(done.stdout, "doveconf").settings()
         return DovecotConfiguration(self.version, tree, effective)
+
+    def with_secrets(self) -> tuple[DovecotSetting, ...]:
+        """Every setting in force, those that `doveconf -a` hides (the keys' files) too."""
+        done = self._doveconf("-P", "-a")
+        return DovecotFile.parse(done.stdout, "doveconf").settings()
 
     def _read_file(self, path: str) -> bytes | None:
         outside = self.tools.outside(path)

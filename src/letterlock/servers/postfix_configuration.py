@@ -104,14 +104,18 @@ class PostfixConfiguration:
         """Every address and port at which a mail service can be reached from the machine."""
         found: dict[tuple[str, int], Endpoint] = {}
         for listener in self.listeners():
-            service = self.service(listener)
-            if service is None or listener.loopback_only:
-                continue
-            for address in self._addresses(listener):
-                found.setdefault(
-                    (address, listener.port), Endpoint(address, listener.port, service)
-                )
+            for endpoint in self.endpoints_of(listener):
+                found.setdefault((endpoint.address, endpoint.port), endpoint)
         return tuple(found.values())
+
+    def endpoints_of(self, listener: Listener) -> tuple[Endpoint, ...]:
+        """The same of one listener; none of one that only the machine itself can reach."""
+        service = self.service(listener)
+        if service is None or listener.loopback_only:
+            return ()
+        return tuple(
+            Endpoint(address, listener.port, service) for address in self._addresses(listener)
+        )
 
     def _addresses(self, listener: Listener) -> tuple[str, ...]:
         words = [listener.host] if listener.host else self._interfaces()
