@@ -21,7 +21,9 @@ from letterlock.model.errors import LetterlockError
 VERBS = {
     "secure": "Put a certificate on this mail server, harden it, prove it works.",
     "check": "Look at any mail server's TLS from outside.",
-    "explain": "Say what a finding of check means, and what to set.",
+    "status": "Say whether the certificates on disk are those that are served.",
+    "fix": "Reload what serves stale certificates, and look again.",
+    "explain": "Say what a finding means, and what to set.",
     "diff": "Say what changed between two reports of check.",
     "schema": "Print the JSON Schema of what check writes.",
     "rollback": "Undo what an earlier run changed.",

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from base64 import encodebytes
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from letterlock.model.certificate import Certificate, ChainVerdict
@@ -35,7 +35,11 @@ def document(results: Iterable[Result], *, pem: bool = False) -> str:
         "endpoints": [
             _endpoint_facts(one, each, pem) for each in results for one in each.facts.endpoints
         ],
-        "findings": [_finding(one, each.facts) for each in results for one in each.findings],
+        "findings": [
+            {"target": each.facts.target, **finding_members(one)}
+            for each in results
+            for one in each.findings
+        ],
     }
     return json_text(json.dumps(whole, indent=2, ensure_ascii=False)) + "\n"
 
@@ -58,9 +62,9 @@ def _grade(grade: Grade | Unknown) -> _Json:
     return {"letter": grade.letter.value, "because": list(grade.because)}
 
 
-def _finding(finding: Finding, facts: TargetFacts) -> _Json:
+def finding_members(finding: Finding) -> _Json:
+    """A finding, whatever it is about."""
     return {
-        "target": facts.target,
         "id": finding.id,
         "severity": finding.severity.value,
         "title": finding.title,
@@ -149,12 +153,12 @@ def _further(each: EndpointFacts, facts: TargetFacts, pem: bool) -> _Json:
 
 def _chain(served: Handshake | ServedChain, facts: TargetFacts, pem: bool) -> _Json:
     return {
-        "chain": [_certificate(each, facts, pem) for each in served.chain],
-        "verdict": _verdict(served.verdict),
+        "chain": [certificate_members(each, facts.started, pem) for each in served.chain],
+        "verdict": verdict_members(served.verdict),
     }
 
 
-def _verdict(verdict: ChainVerdict) -> _Json:
+def verdict_members(verdict: ChainVerdict) -> _Json:
     return {
         "accepted": verdict.accepted,
         "anchor": verdict.anchor,
@@ -165,7 +169,8 @@ def _verdict(verdict: ChainVerdict) -> _Json:
     }
 
 
-def _certificate(one: Certificate, facts: TargetFacts, pem: bool) -> _Json:
+def certificate_members(one: Certificate, at: datetime, pem: bool = False) -> _Json:
+    """A certificate as it is at a moment."""
     return {
         "subject": one.subject,
         "issuer": one.issuer,
@@ -174,7 +179,7 @@ def _certificate(one: Certificate, facts: TargetFacts, pem: bool) -> _Json:
         "ip_addresses": list(one.ip_addresses),
         "not_before": utc(one.not_before),
         "not_after": utc(one.not_after),
-        "days_left": one.days_left(facts.started),
+        "days_left": one.days_left(at),
         "lifetime_days": one.lifetime // timedelta(days=1),
         "public_key": {
             "algorithm": one.public_key.algorithm,

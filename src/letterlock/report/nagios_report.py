@@ -4,7 +4,7 @@ own return codes (Monitoring Plugins Development Guidelines, sections 1 and 2)."
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 
 from letterlock.model.facts import Handshake
@@ -26,12 +26,20 @@ class PluginStatus(IntEnum):
 def status(results: Sequence[Result], fail_on: Severity, *, determined: bool) -> PluginStatus:
     """CRITICAL from high on, WARNING from `fail_on` on; UNKNOWN where there is no such finding, but
     something could not be determined."""
-    bad = [each.severity for one in results for each in one.findings if _counts(each, fail_on)]
+    findings = [each for one in results for each in one.findings]
+    return plugin_status(findings, fail_on, determined=determined and bool(results))
+
+
+def plugin_status(
+    findings: Iterable[Finding], fail_on: Severity, *, determined: bool
+) -> PluginStatus:
+    """The same for any findings."""
+    bad = [each.severity for each in findings if _counts(each, fail_on)]
     if any(severity.at_least(Severity.HIGH) for severity in bad):
         return PluginStatus.CRITICAL
     if bad:
         return PluginStatus.WARNING
-    return PluginStatus.OK if determined and results else PluginStatus.UNKNOWN
+    return PluginStatus.OK if determined else PluginStatus.UNKNOWN
 
 
 def line(results: Sequence[Result], fail_on: Severity, *, determined: bool) -> str:

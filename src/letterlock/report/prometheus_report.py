@@ -14,18 +14,18 @@ from letterlock.model.verdict import Grade
 from letterlock.report.escape import prometheus_label
 from letterlock.report.result import Result
 
-_Labels = Mapping[str, str]
+Labels = Mapping[str, str]
 
 
 @dataclass(slots=True)
-class _Metric:
+class Metric:
     """One gauge; a sample for each set of labels, the last value where two are alike."""
 
     name: str
     help: str
     samples: dict[str, float] = field(default_factory=dict)
 
-    def add(self, labels: _Labels, value: float) -> None:
+    def add(self, labels: Labels, value: float) -> None:
         text = ",".join(f"{name}={prometheus_label(each)}" for name, each in labels.items())
         self.samples[text] = value
 
@@ -34,7 +34,11 @@ class _Metric:
             yield f"# HELP {self.name} {self.help}"
             yield f"# TYPE {self.name} gauge"
             for labels, value in self.samples.items():
-                yield f"{self.name}{{{labels}}} {value:.15g}"
+                yield (
+                    f"{self.name}{{{labels}}} {value:.15g}"
+                    if labels
+                    else f"{self.name} {value:.15g}"
+                )
 
 
 _HELPS = {
@@ -56,7 +60,7 @@ _HELPS = {
 
 def document(results: Iterable[Result]) -> str:
     """All metrics of all targets, each metric's samples together, as the format demands."""
-    metrics = {name: _Metric(f"letterlock_{name}", text) for name, text in _HELPS.items()}
+    metrics = {name: Metric(f"letterlock_{name}", text) for name, text in _HELPS.items()}
     for result in results:
         _target(metrics, result)
         for each in result.facts.endpoints:
@@ -65,7 +69,7 @@ def document(results: Iterable[Result]) -> str:
     return "".join(f"{line}\n" for metric in metrics.values() for line in metric.lines())
 
 
-def _target(metrics: Mapping[str, _Metric], result: Result) -> None:
+def _target(metrics: Mapping[str, Metric], result: Result) -> None:
     facts, labels = result.facts, {"target": result.facts.target}
     metrics["check_timestamp_seconds"].add(labels, int(facts.started.timestamp()))
     metrics["check_duration_seconds"].add(labels, round(facts.seconds, 3))
@@ -74,7 +78,7 @@ def _target(metrics: Mapping[str, _Metric], result: Result) -> None:
         metrics["grade"].add({**labels, "grade": result.verdict.grade.letter.value}, 1)
 
 
-def _endpoint(metrics: Mapping[str, _Metric], each: EndpointFacts, result: Result) -> None:
+def _endpoint(metrics: Mapping[str, Metric], each: EndpointFacts, result: Result) -> None:
     labels = _labels(each, result)
     metrics["endpoint_closed"].add(labels, each.closed)
     if not isinstance(each.handshake, Unknown):
@@ -102,7 +106,7 @@ def _ternaries(each: EndpointFacts) -> Iterator[tuple[str, str, str, bool]]:
             yield "known_fault_present", "fault", fault.id, fault.present
 
 
-def _findings(metrics: Mapping[str, _Metric], result: Result) -> None:
+def _findings(metrics: Mapping[str, Metric], result: Result) -> None:
     target = {"target": result.facts.target}
     counts = Counter(finding.severity for finding in result.findings)
     for severity in Severity:

@@ -81,7 +81,7 @@ def _print(screen: _Screen) -> None:
         console.print()
     groups = grouped(screen.result.findings)
     for group in groups:
-        console.print(_finding(group, len(addresses)))
+        console.print(finding_grid(group, len(addresses)))
         if group.worst.severity is not Severity.INFO:
             console.print()
     if groups and groups[-1].worst.severity is Severity.INFO:
@@ -174,7 +174,7 @@ def _joined(phrases: Sequence[Phrase], between: Text) -> Text:
     return text
 
 
-def _finding(group: Group, addresses: int) -> Table:
+def finding_grid(group: Group, addresses: int) -> Table:
     """Severity and marks on the left, the words on the right."""
     worst = group.worst
     grid = Table.grid(padding=(0, 1, 0, 0))
@@ -190,7 +190,8 @@ def _finding(group: Group, addresses: int) -> Table:
     grid.add_row(severity, Text.assemble((worst.title, "bold"), (f"  {worst.id}", "dim")))
     for sighting in group.sightings:
         where = _where(sighting, worst.severity, addresses)
-        grid.add_row("", where.append(f": {sighting.evidence}"))
+        said = where.append(f": {sighting.evidence}") if where else Text(sighting.evidence)
+        grid.add_row("", said)
     for remedy in group.remedies:
         grid.add_row(Text("→", justify="right"), remedy)
     grid.add_row("", Text(worst.source, style="dim"))
@@ -198,8 +199,11 @@ def _finding(group: Group, addresses: int) -> Table:
 
 
 def _where(sighting: Sighting, worst: Severity, addresses: int) -> Text:
-    """The places, with the severity of those where it is milder than elsewhere."""
+    """The places, with the severity of those where it is milder than elsewhere; nothing where
+    `addresses` is 0, no target's, and the server as a whole is meant."""
     text = Text()
+    if not addresses and not any(endpoints for _, endpoints in sighting.endpoints):
+        return text
     for severity, endpoints in sighting.endpoints:
         text.append(", " if text else "")
         text.append(places(endpoints, addresses))

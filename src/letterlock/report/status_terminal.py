@@ -1,0 +1,140 @@
+"""`status` on the screen: a line for each certificate, what is wrong first, then the findings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from letterlock.model.finding import Severity
+from letterlock.model.status import Installed, StatusFacts
+from letterlock.model.unknown import Unknown
+from letterlock.report.escape import cleaned
+from letterlock.report.status_words import Seen, StatusResult, ports, served_for
+from letterlock.report.terminal import finding_grid
+from letterlock.report.text import grouped, remaining
+
+#: One screen: of more certificates those without a fault are counted, not listed.
+_MOST_ROWS = 12
+
+
+def show(console: Console, result: StatusResult, *, verbose: bool = False) -> None:
+    """Print it; `verbose` lists every certificate."""
+    result = cleaned(result)
+    if console.is_terminal:
+        _print(console, result, verbose)
+        return
+    with console.capture() as captured:
+        _print(console, result, verbose)
+    lines = (line.rstrip() for line in captured.get().splitlines())
+    console.file.write("".join(f"{line}\n" for line in lines))
+
+
+def _print(console: Console, result: StatusResult, verbose: bool) -> None:
+    facts = result.facts
+    console.print(_headline(facts))
+    if facts.installed:
+        console.print(_table(facts, verbose))
+    else:
+        console.print("The configuration names no certificate.")
+    console.print()
+    for group in grouped(result.findings):
+        console.print(finding_grid(group, 0))
+        console.print()
+    for reason in facts.unknown:
+        console.print(Text(f"unknown: {reason}", style="yellow"))
+    console.print(_summary(result))
+
+
+def _headline(facts: StatusFacts) -> Text:
+    servers = (
+        f"{each.name} {each.version}{'' if each.running else ' (stopped)'}"
+        for each in facts.servers
+    )
+    text = Text(", ".join(servers), style="bold")
+    if facts.name:
+        text.append(f"  verified as {facts.name}", style="not bold")
+    return text
+
+
+def _table(facts: StatusFacts, verbose: bool) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("configured", overflow="fold")
+    table.add_column("certificate", overflow="fold")
+    table.add_column("on disk", no_wrap=True)
+    table.add_column("served", overflow="fold")
+    rows = sorted(facts.installed, key=lambda each: _is_fine(each, facts))
+    shown = rows if verbose else _shown(rows, facts)
+    for each in shown:
+        table.add_row(*_row(each, facts))
+    left = len(rows) - len(shown)
+    if left:
+        table.add_row(Text(f"and {left} more, as they should be (-v lists them)", style="dim"))
+    return table
+
+
+def _shown(rows: Sequence[Installed], facts: StatusFacts) -> list[Installed]:
+    faulty = [each for each in rows if not _is_fine(each, facts)]
+    return list(rows[: max(len(faulty), _MOST_ROWS)])
+
+
+def _is_fine(each: Installed, facts: StatusFacts) -> bool:
+    seen = Seen.of(served_for(each, facts))
+    return each.fault is None and not seen.stale and not seen.unknown and _accepted(each)
+
+
+def _accepted(each: Installed) -> bool:
+    return each.verdict is not None and each.verdict.accepted
+
+
+def _row(each: Installed, facts: StatusFacts) -> Iterator[Text]:
+    yield Text(f"{each.reference.server} {each.reference.label}")
+    if each.leaf is None:
+        yield Text("none", style="red")
+        yield Text("✗ unusable", style="red")
+        yield Text("")
+        return
+    names = each.leaf.dns_names
+    more = f" +{len(names) - 1}" if len(names) > 1 else ""
+    yield Text(f"{names[0] if names else each.leaf.subject}{more} ({each.leaf.public_key})")
+    left = remaining(each.leaf.not_after, facts.started)
+    if each.fault is not None:
+        yield Text("✗ wrong key", style="red")
+    elif _accepted(each):
+        yield Text(f"✓ {left}", style="green")
+    else:
+        yield Text(f"✗ {left}", style="red")
+    yield _seen(Seen.of(served_for(each, facts)))
+
+
+def _seen(seen: Seen) -> Text:
+    parts = []
+    if seen.stale:
+        parts.append(Text(f"✗ stale on {ports(seen.stale)}", style="red"))
+    if seen.right:
+        parts.append(Text(f"✓ {ports(seen.right)}", style="green"))
+    if seen.unknown:
+        parts.append(Text(f"? {ports(seen.unknown)}", style="yellow"))
+    return Text(", ").join(parts) if parts else Text("nowhere seen", style="dim")
+
+
+def _summary(result: StatusResult) -> Text:
+    counts = Counter(group.worst.severity for group in grouped(result.findings))
+    parts = [f"{counts[each]} {each}" for each in reversed(Severity) if counts[each]]
+    facts = result.facts
+    text = Text()
+    if parts:
+        text.append(f"Found: {', '.join(parts)}.", style="bold")
+    elif result.determined:
+        text.append("Nothing to complain about.", style="green")
+    else:
+        text.append("Nothing found.", style="yellow")
+    if any(each.stale for each in facts.served) or any(
+        each.stale for each in facts.maps if not isinstance(each.stale, Unknown)
+    ):
+        text.append(" What is stale is mended by: letterlock fix.")
+    noun = "connection" if facts.connections == 1 else "connections"
+    return text.append(f" {facts.connections} {noun}, {facts.seconds:.1f} s.", style="dim")

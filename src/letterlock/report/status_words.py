@@ -1,0 +1,56 @@
+"""Words for a machine's own certificates, shared by the reports of `status`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from letterlock.model.finding import Finding
+from letterlock.model.status import Installed, Served, StatusFacts
+from letterlock.model.unknown import Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class StatusResult:
+    """What the reports are made from; `determined` is whether everything that was asked got an
+    answer."""
+
+    facts: StatusFacts
+    findings: tuple[Finding, ...]
+    determined: bool
+
+
+def served_for(each: Installed, facts: StatusFacts) -> tuple[Served, ...]:
+    """What was seen where this certificate is due."""
+    leaf = each.leaf
+    if leaf is None:
+        return ()
+    return tuple(
+        one
+        for one in facts.served
+        if one.server == each.reference.server
+        and one.endpoint in each.reference.endpoints
+        and bool(one.name) == bool(each.reference.names)
+        and any(chain[:1] == (leaf.sha256,) for chain in one.expected)
+    )
+
+
+def ports(served: Sequence[Served]) -> str:
+    """`25, 587`"""
+    return ", ".join(map(str, sorted({each.endpoint.port for each in served})))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Where one certificate is served as it should be, where not, and where that is not known."""
+
+    right: tuple[Served, ...]
+    stale: tuple[Served, ...]
+    unknown: tuple[Served, ...]
+
+    @classmethod
+    def of(cls, served: Sequence[Served]) -> Seen:
+        unknown = tuple(each for each in served if isinstance(each.chains, Unknown))
+        stale = tuple(each for each in served if each.stale)
+        right = tuple(each for each in served if each not in unknown and each not in stale)
+        return cls(right, stale, unknown)
