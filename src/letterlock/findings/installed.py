@@ -90,7 +90,8 @@ def _unusable(facts: StatusFacts) -> Iterator[Finding]:
     for each in facts.installed:
         if each.fault is not None:
             rule = FILE_UNUSABLE if each.leaf is None else KEY_MISMATCH
-            yield _of(rule, each.reference.server, f"{_named(each)}: {each.fault}", Severity.HIGH)
+            text = f"{each.reference.where}: {each.reference.label}: {each.fault}"
+            yield _of(rule, each.reference.server, text, Severity.HIGH)
 
 
 def _chains(facts: StatusFacts) -> Iterator[Finding]:

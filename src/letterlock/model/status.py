@@ -63,12 +63,19 @@ class SniMap:
     """A built SNI map (`tls_server_sni_maps`) against the files that its source names.
 
     `table` is `type:path`, `file` the built file. `stale` says, a phrase for each entry, what
-    differs: empty, it holds what it was made from; Unknown where that cannot be told."""
+    differs: empty, it holds what it was made from; Unknown where that cannot be told. `unusable` is
+    what is wrong with the source's files, so that the map must not be made from them."""
 
     table: str
     file: str | None
     where: Location
     stale: tuple[str, ...] | Unknown
+    unusable: str | None = None
+
+    @property
+    def is_stale(self) -> bool:
+        """Known to be."""
+        return not isinstance(self.stale, Unknown) and bool(self.stale)
 
 
 @dataclass(frozen=True, slots=True)

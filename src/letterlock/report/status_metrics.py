@@ -96,7 +96,7 @@ def plugin_line(result: StatusResult, fail_on: Severity) -> str:
         places = f" (port{'s' * (len(where) > 1)} {', '.join(map(str, where))})" if where else ""
         told.append(f"{group.worst.severity} {group.worst.id}{places}")
     told += [f"unknown {each}" for each in facts.unknown]
-    return f"LETTERLOCK {word} - {nagios('; '.join(told))} | {' '.join(_data(result))}\n"
+    return f"LETTERLOCK {word} - {nagios(', '.join(told))} | {' '.join(_data(result))}\n"
 
 
 def plugin_code(result: StatusResult, fail_on: Severity) -> PluginStatus:

@@ -11,7 +11,6 @@ from rich.text import Text
 
 from letterlock.model.finding import Severity
 from letterlock.model.status import Installed, StatusFacts
-from letterlock.model.unknown import Unknown
 from letterlock.report.escape import cleaned
 from letterlock.report.status_words import Seen, StatusResult, ports, served_for
 from letterlock.report.terminal import finding_grid
@@ -41,8 +40,9 @@ def _print(console: Console, result: StatusResult, verbose: bool) -> None:
     else:
         console.print("The configuration names no certificate.")
     console.print()
+    addresses = len({each.endpoint.address for each in facts.served})
     for group in grouped(result.findings):
-        console.print(finding_grid(group, 0))
+        console.print(finding_grid(group, addresses, placed=False))
         console.print()
     for reason in facts.unknown:
         console.print(Text(f"unknown: {reason}", style="yellow"))
@@ -63,10 +63,9 @@ def _headline(facts: StatusFacts) -> Text:
 def _table(facts: StatusFacts, verbose: bool) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("configured", overflow="fold")
-    table.add_column("certificate", overflow="fold")
     table.add_column("on disk", no_wrap=True)
     table.add_column("served", overflow="fold")
-    rows = sorted(facts.installed, key=lambda each: _is_fine(each, facts))
+    rows = sorted(facts.installed, key=lambda each: _rank(each, facts))
     shown = rows if verbose else _shown(rows, facts)
     for each in shown:
         table.add_row(*_row(each, facts))
@@ -86,20 +85,23 @@ def _is_fine(each: Installed, facts: StatusFacts) -> bool:
     return each.fault is None and not seen.stale and not seen.unknown and _accepted(each)
 
 
+def _rank(each: Installed, facts: StatusFacts) -> int:
+    """Worst first: unusable, stale, not accepted, not seen, fine."""
+    seen = Seen.of(served_for(each, facts))
+    signs = (each.fault is not None, bool(seen.stale), not _accepted(each), bool(seen.unknown))
+    return signs.index(True) if True in signs else len(signs)
+
+
 def _accepted(each: Installed) -> bool:
     return each.verdict is not None and each.verdict.accepted
 
 
 def _row(each: Installed, facts: StatusFacts) -> Iterator[Text]:
-    yield Text(f"{each.reference.server} {each.reference.label}")
+    yield Text(_configured(each))
     if each.leaf is None:
-        yield Text("none", style="red")
         yield Text("✗ unusable", style="red")
         yield Text("")
         return
-    names = each.leaf.dns_names
-    more = f" +{len(names) - 1}" if len(names) > 1 else ""
-    yield Text(f"{names[0] if names else each.leaf.subject}{more} ({each.leaf.public_key})")
     left = remaining(each.leaf.not_after, facts.started)
     if each.fault is not None:
         yield Text("✗ wrong key", style="red")
@@ -108,6 +110,13 @@ def _row(each: Installed, facts: StatusFacts) -> Iterator[Text]:
     else:
         yield Text(f"✗ {left}", style="red")
     yield _seen(Seen.of(served_for(each, facts)))
+
+
+def _configured(each: Installed) -> str:
+    reference = each.reference
+    key = f", {each.leaf.public_key.algorithm}" if each.leaf else ""
+    what = f"SNI {reference.scope}" if reference.table else reference.label
+    return f"{reference.server} {what}{key}"
 
 
 def _seen(seen: Seen) -> Text:
@@ -132,9 +141,7 @@ def _summary(result: StatusResult) -> Text:
         text.append("Nothing to complain about.", style="green")
     else:
         text.append("Nothing found.", style="yellow")
-    if any(each.stale for each in facts.served) or any(
-        each.stale for each in facts.maps if not isinstance(each.stale, Unknown)
-    ):
+    if any(each.stale for each in facts.served) or any(each.is_stale for each in facts.maps):
         text.append(" What is stale is mended by: letterlock fix.")
     noun = "connection" if facts.connections == 1 else "connections"
     return text.append(f" {facts.connections} {noun}, {facts.seconds:.1f} s.", style="dim")

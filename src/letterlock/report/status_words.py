@@ -30,8 +30,17 @@ def served_for(each: Installed, facts: StatusFacts) -> tuple[Served, ...]:
         for one in facts.served
         if one.server == each.reference.server
         and one.endpoint in each.reference.endpoints
-        and bool(one.name) == bool(each.reference.names)
+        and _is_for(one, each)
         and any(chain[:1] == (leaf.sha256,) for chain in one.expected)
+    )
+
+
+def _is_for(one: Served, each: Installed) -> bool:
+    if one.name is None:
+        return not each.reference.names
+    return any(
+        one.name == name or (name.startswith((".", "*.")) and one.name.endswith(name.lstrip("*")))
+        for name in each.reference.names
     )
 
 

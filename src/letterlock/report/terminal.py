@@ -174,8 +174,9 @@ def _joined(phrases: Sequence[Phrase], between: Text) -> Text:
     return text
 
 
-def finding_grid(group: Group, addresses: int) -> Table:
-    """Severity and marks on the left, the words on the right."""
+def finding_grid(group: Group, addresses: int, *, placed: bool = True) -> Table:
+    """Severity and marks on the left, the words on the right. `placed` False: evidence without an
+    endpoint names its place itself."""
     worst = group.worst
     grid = Table.grid(padding=(0, 1, 0, 0))
     grid.add_column(width=_MARGIN, no_wrap=True)
@@ -189,9 +190,11 @@ def finding_grid(group: Group, addresses: int) -> Table:
         return grid
     grid.add_row(severity, Text.assemble((worst.title, "bold"), (f"  {worst.id}", "dim")))
     for sighting in group.sightings:
+        if not placed and not any(endpoints for _, endpoints in sighting.endpoints):
+            grid.add_row("", Text(sighting.evidence))
+            continue
         where = _where(sighting, worst.severity, addresses)
-        said = where.append(f": {sighting.evidence}") if where else Text(sighting.evidence)
-        grid.add_row("", said)
+        grid.add_row("", where.append(f": {sighting.evidence}"))
     for remedy in group.remedies:
         grid.add_row(Text("→", justify="right"), remedy)
     grid.add_row("", Text(worst.source, style="dim"))
@@ -199,11 +202,8 @@ def finding_grid(group: Group, addresses: int) -> Table:
 
 
 def _where(sighting: Sighting, worst: Severity, addresses: int) -> Text:
-    """The places, with the severity of those where it is milder than elsewhere; nothing where
-    `addresses` is 0, no target's, and the server as a whole is meant."""
+    """The places, with the severity of those where it is milder than elsewhere."""
     text = Text()
-    if not addresses and not any(endpoints for _, endpoints in sighting.endpoints):
-        return text
     for severity, endpoints in sighting.endpoints:
         text.append(", " if text else "")
         text.append(places(endpoints, addresses))

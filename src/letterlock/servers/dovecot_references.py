@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -77,60 +77,70 @@ def references(
         return ()
     settings = _by_filter(secrets)
     endpoints = _with_local_addresses(configuration.endpoints(), settings)
-    found = []
+    pairs = []
     for concept, key_concept in _PAIRS:
         spelling = vocabulary("dovecot").spelling(concept, configuration.version)
         key_spelling = vocabulary("dovecot").spelling(key_concept, configuration.version)
         if spelling is not None and key_spelling is not None:
-            words = (spelling.name, key_spelling.name)
-            found += list(_of_pair(configuration, settings, words, endpoints))
-    return tuple(found)
+            pairs.append((spelling.name, key_spelling.name))
+    words = {word for word, _ in pairs}
+    places = [place for place, values in settings.items() if words & set(values)]
+    return tuple(
+        Reference(
+            server="Dovecot",
+            setting=word,
+            where=_where(configuration, word, place),
+            scope=place.scope,
+            files=files,
+            names=place.names,
+            endpoints=_served_at(place, places, endpoints),
+        )
+        for word, key_word in pairs
+        for place in places
+        if (files := _files(configuration, settings, place, (key_word, word)))
+    )
 
 
-def _of_pair(
+def _files(
     configuration: DovecotConfiguration,
     settings: Mapping[_Filter, Mapping[str, str]],
+    place: _Filter,
     words: tuple[str, str],
-    endpoints: tuple[Endpoint, ...],
-) -> Iterator[Reference]:
-    certificate_word, key_word = words
-    holders = [each for each, values in settings.items() if values.get(certificate_word)]
-    for each in holders:
-        file = settings[each][certificate_word]
-        key = _inherited(settings, each, key_word)
-        rivals = [other for other in holders if other.names == each.names and other != each]
-        yield Reference(
-            server="Dovecot",
-            setting=certificate_word,
-            where=_where(configuration, certificate_word, each),
-            scope=each.scope,
-            files=tuple(
-                dict.fromkeys(
-                    _absolute(configuration, word, each, value)
-                    for word, value in ((key_word, key), (certificate_word, file))
-                    if value
-                )
-            ),
-            names=each.names,
-            endpoints=tuple(
-                endpoint
-                for endpoint in endpoints
-                if each.admits(endpoint)
-                and not any(
-                    other.admits(endpoint) and len(other.parts) > len(each.parts)
-                    for other in rivals
-                )
-            ),
+) -> tuple[str, ...]:
+    """Key and certificate as they are in force there; none where there is no certificate."""
+    found = {word: _inherited(settings, place, word) for word in words}
+    if not found[words[1]]:
+        return ()
+    return tuple(
+        dict.fromkeys(
+            _absolute(configuration, word, place, value) for word, value in found.items() if value
         )
+    )
+
+
+def _served_at(
+    place: _Filter, places: Iterable[_Filter], endpoints: tuple[Endpoint, ...]
+) -> tuple[Endpoint, ...]:
+    """Where no block for the same names stands closer to the client."""
+    closer = [
+        other
+        for other in places
+        if other.names == place.names and len(other.parts) > len(place.parts)
+    ]
+    return tuple(
+        endpoint
+        for endpoint in endpoints
+        if place.admits(endpoint) and not any(other.admits(endpoint) for other in closer)
+    )
 
 
 def _inherited(settings: Mapping[_Filter, Mapping[str, str]], place: _Filter, word: str) -> str:
     """A setting there, else in the blocks around it, else of the whole."""
     parts = place.parts
     while True:
-        value = settings.get(_Filter(parts), {}).get(word)
-        if value or not parts:
-            return value or ""
+        values = settings.get(_Filter(parts), {})
+        if word in values or not parts:
+            return values.get(word, "")
         parts = parts[:-1]
 
 
@@ -185,11 +195,16 @@ def _with_local_addresses(
 
 
 def _where(configuration: DovecotConfiguration, word: str, place: _Filter) -> Location:
-    for occurrence in reversed(configuration.tree.settings()):
-        at = _place(occurrence.block_path)
-        if at and at[1] == place and f"{at[0]}{occurrence.name}" == word:
-            return occurrence.location
-    return Location(configuration.tree.main_path)
+    """The last line that sets it there, else in the blocks around."""
+    parts = place.parts
+    while True:
+        for occurrence in reversed(configuration.tree.settings()):
+            at = _place(occurrence.block_path)
+            if at and at[1] == _Filter(parts) and f"{at[0]}{occurrence.name}" == word:
+                return occurrence.location
+        if not parts:
+            return Location(configuration.tree.main_path)
+        parts = parts[:-1]
 
 
 def _absolute(configuration: DovecotConfiguration, word: str, place: _Filter, path: str) -> str:

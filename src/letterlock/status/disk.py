@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from letterlock.certs.errors import CertificateError
@@ -48,7 +48,7 @@ def installed_in_map(
         keys = _unlocked(material)
     except InputError as error:
         return (_faulty(reference, error),)
-    return _read(reference, material, keys, judge_by)
+    return tuple(replace(each, file=built) for each in _read(reference, material, keys, judge_by))
 
 
 def _faulty(reference: Reference, error: InputError) -> Installed:

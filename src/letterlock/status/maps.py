@@ -77,7 +77,9 @@ def read_map(
     if isinstance(source, Unknown):
         return MapReading(SniMap(table, file, where, source), given)
     differences = tuple(_differences(held, source, files))
-    return MapReading(SniMap(table, file, where, differences), given)
+    would_be = (each for name in source for each in installed(reference(name), files, judge_by))
+    unusable = next((each.fault for each in would_be if each.fault), None)
+    return MapReading(SniMap(table, file, where, differences, unusable), given)
 
 
 def _differences(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from letterlock.model.status import ExposedKey, Installed, Served, SniMap, StatusFacts
-from letterlock.model.unknown import Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +28,14 @@ def repairs(facts: StatusFacts) -> Repairs:
     """A server is not reloaded into files that it cannot use: what it has read is better."""
     running = {each.name for each in facts.servers if each.running}
     broken = dict(_broken(facts))
-    maps = tuple(each for each in facts.maps if _can_build(each, broken))
+    maps = tuple(each for each in facts.maps if each.is_stale and _why_not(each, broken) is None)
     stale = {each.server: None for each in facts.served if each.stale}
     if maps and "Postfix" in running:
         stale.setdefault("Postfix")
     left = [
-        f"{each.table} is not built again: {broken['Postfix']}"
+        f"{each.table} is not built again: {_why_not(each, broken)}"
         for each in facts.maps
-        if _is_stale(each) and each not in maps
+        if each.is_stale and each not in maps
     ]
     left += [f"{name} is not reloaded: {broken[name]}" for name in stale if name in broken]
     return Repairs(
@@ -47,12 +46,10 @@ def repairs(facts: StatusFacts) -> Repairs:
     )
 
 
-def _is_stale(each: SniMap) -> bool:
-    return not isinstance(each.stale, Unknown) and bool(each.stale)
-
-
-def _can_build(each: SniMap, broken: dict[str, str]) -> bool:
-    return _is_stale(each) and each.file is not None and "Postfix" not in broken
+def _why_not(each: SniMap, broken: dict[str, str]) -> str | None:
+    if each.file is None:
+        return "it is of a type that postmap does not build"
+    return each.unusable or broken.get("Postfix")
 
 
 def _broken(facts: StatusFacts) -> Iterator[tuple[str, str]]:
@@ -100,7 +97,7 @@ def stale_left(facts: StatusFacts, planned: Repairs) -> tuple[str, ...]:
     lines += [
         f"{each.table} is still not what its files are"
         for each in facts.maps
-        if each.table in tables and _is_stale(each)
+        if each.table in tables and each.is_stale
     ]
     lines += [
         f"{each.file} is still open to others" for each in facts.exposed if each.file in files

@@ -54,9 +54,14 @@ def wanted(installed: Iterable[Installed]) -> tuple[Wanted, ...]:
 
 
 def _looked_at(each: Installed, every: Sequence[Installed]) -> tuple[Endpoint, ...]:
+    """The default certificate everywhere; one for a name at one address of each port, since all of
+    them lead to the same processes."""
     endpoints = each.reference.endpoints
+    if not each.reference.names:
+        return endpoints
     named = {name for one in every for name in one.reference.names}
-    return endpoints[:1] if each.reference.names and len(named) > MANY_NAMES else endpoints
+    by_port = {endpoint.port: endpoint for endpoint in reversed(endpoints)}
+    return endpoints[:1] if len(named) > MANY_NAMES else tuple(by_port.values())
 
 
 def _sent(each: Installed, every: Sequence[Installed]) -> Iterator[str | None]:
@@ -117,7 +122,8 @@ def look(
         pools[first.server, port][question] += same
     answers = ask_together([list(pool) for pool in pools.values()], trust, _LIMITS)
     found = [_served(each, answers[q]) for pool in pools.values() for q in pool for each in pool[q]]
-    return (*found, *(_stopped(each) for each in everything if each not in asked))
+    found += [_stopped(each) for each in everything if each not in asked]
+    return tuple(sorted(found, key=lambda one: (one.endpoint.port, one.endpoint.address)))
 
 
 def _stopped(each: Wanted) -> Served:

@@ -1,0 +1,180 @@
+"""The rules of status, on facts made by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from letterlock.certs.judge import judge
+from letterlock.certs.trust import TrustStore
+from letterlock.findings.assess import RULES, assess_status
+from letterlock.model.errors import Location
+from letterlock.model.finding import Severity
+from letterlock.model.service import IMAPS, SMTP, Endpoint
+from letterlock.model.status import (
+    ExposedKey,
+    Installed,
+    Reference,
+    Served,
+    ServerState,
+    SniMap,
+    StatusFacts,
+)
+from letterlock.model.unknown import Unknown
+from letterlock.report.status_metrics import metrics, plugin_code, plugin_line
+from letterlock.report.status_words import StatusResult
+from letterlock.status.names import fits, sent_for
+from letterlock.status.repairs import repairs
+from tests.certs.authority import NOW, Issued, hierarchy, make_leaf
+
+AT_993 = Endpoint("127.0.0.1", 993, IMAPS)
+AT_25 = Endpoint("127.0.0.1", 25, SMTP)
+TREE = hierarchy()
+TRUST = TrustStore.of([TREE.root.facts])
+
+
+def installed(leaf: Issued = TREE.leaf, server: str = "Dovecot") -> Installed:
+    chain = (leaf.facts, TREE.intermediate.facts)
+    reference = Reference(
+        server,
+        "ssl_cert",
+        Location("/etc/dovecot/dovecot.conf", 3),
+        "",
+        ("/k", "/c"),
+        (),
+        (AT_993,),
+    )
+    verdict = judge(chain, "mail.example.com", TRUST, NOW)
+    return Installed(reference, "/c:1", chain, verdict, True)
+
+
+def served(*leaves: Issued, endpoint: Endpoint = AT_993, expected: Issued = TREE.leaf) -> Served:
+    digests = tuple(each.facts.sha256 for each in (expected, TREE.intermediate))
+    chains = tuple((leaf.facts, TREE.intermediate.facts) for leaf in leaves)
+    return Served("Dovecot", endpoint, None, None, (digests,), chains, len(leaves))
+
+
+def facts(**changes: object) -> StatusFacts:
+    state = (ServerState("Dovecot", "2.3.19", True),)
+    made = StatusFacts(NOW, 0.1, None, state, (installed(),), (), (), (served(TREE.leaf),))
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def ids(**changes: object) -> list[tuple[str, Severity]]:
+    return [(each.id, each.severity) for each in assess_status(facts(**changes))]
+
+
+def test_nothing_is_wrong() -> None:
+    assert ids() == []
+    assert not repairs(facts())
+
+
+def test_stale_is_worse_for_users_than_between_servers() -> None:
+    old = make_leaf(TREE.intermediate)
+    assert ids(served=(served(old), served(old, endpoint=AT_25))) == [
+        ("certificate-stale", Severity.HIGH),
+        ("certificate-stale", Severity.MEDIUM),
+    ]
+    assert repairs(facts(served=(served(TREE.leaf, old),))).reload == ("Dovecot",)
+
+
+def test_a_chain_that_lacks_what_the_file_has_is_stale_and_one_with_more_is_not() -> None:
+    bare = replace(served(TREE.leaf), chains=((TREE.leaf.facts,),))
+    more = (TREE.leaf.facts, TREE.intermediate.facts, TREE.root.facts)
+    assert ids(served=(bare,)) == [("certificate-stale", Severity.HIGH)]
+    assert ids(served=(replace(bare, chains=(more,)),)) == []
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "left", "severity"),
+    [
+        (timedelta(days=6), timedelta(hours=30), None),
+        (timedelta(days=6), timedelta(hours=28), Severity.LOW),
+        (timedelta(days=6), timedelta(hours=14), Severity.MEDIUM),
+        (timedelta(days=47), timedelta(days=10), None),
+        (timedelta(days=47), timedelta(days=9), Severity.LOW),
+        (timedelta(days=47), timedelta(days=4), Severity.MEDIUM),
+        (timedelta(days=398), timedelta(days=31), None),
+    ],
+)
+def test_soon_is_a_share_of_the_lifetime(
+    lifetime: timedelta, left: timedelta, severity: Severity | None
+) -> None:
+    leaf = make_leaf(TREE.intermediate, before=NOW + left - lifetime, after=NOW + left)
+    expected = [] if severity is None else [("certificate-expires-soon", severity)]
+    assert ids(installed=(installed(leaf),)) == expected
+
+
+def test_a_server_is_not_reloaded_into_what_it_cannot_use() -> None:
+    old = make_leaf(TREE.intermediate)
+    broken = replace(installed(), key_matches=False, fault="/c: no key belongs to it")
+    planned = repairs(facts(installed=(broken,), served=(served(old),)))
+    assert not planned
+    assert planned.left == ("Dovecot is not reloaded: /c: no key belongs to it",)
+
+
+def test_an_expired_file_does_not_replace_what_still_holds() -> None:
+    expired = make_leaf(TREE.intermediate, after=NOW - timedelta(days=1))
+    planned = repairs(
+        facts(installed=(installed(expired),), served=(served(TREE.leaf, expected=expired),))
+    )
+    assert not planned
+    assert "is not valid now, and the one served is" in planned.left[0]
+
+
+def test_a_stale_map_is_built_again_unless_its_files_are_broken() -> None:
+    table = SniMap("hash:/etc/postfix/sni", "/etc/postfix/sni.db", Location("/m"), ("a: differs",))
+    both = (ServerState("Postfix", "3.7", True),)
+    assert ids(maps=(table,)) == [("sni-map-stale", Severity.HIGH)]
+    planned = repairs(facts(servers=both, maps=(table,)))
+    assert (planned.maps, planned.reload) == ((table,), ("Postfix",))
+    planned = repairs(facts(servers=both, maps=(replace(table, unusable="/x: no such file"),)))
+    assert not planned
+    assert planned.left == ("hash:/etc/postfix/sni is not built again: /x: no such file",)
+    assert ids(maps=(replace(table, stale=Unknown("no source")),)) == []
+
+
+def test_monitoring() -> None:
+    old = make_leaf(TREE.intermediate)
+    exposed = (ExposedKey('/k"\n', 0o644, "Dovecot"),)
+    wrong = facts(served=(served(old),), exposed=exposed, unknown=("what | is",))
+    result = StatusResult(wrong, assess_status(wrong), False)
+    line = plugin_line(result, Severity.MEDIUM)
+    assert line.startswith("LETTERLOCK CRITICAL - 1 certificates, the first expires in 60 days, ")
+    assert (line.count("\n"), line.count("|")) == (1, 1)
+    text = metrics(result)
+    assert 'letterlock_status_finding{id="key-readable-by-others",severity="high"} 1\n' in text
+    assert "letterlock_status_determined 0\n" in text
+    assert 'port="993",name="",key_type=""} 1\n' in text
+    fine = facts(served=(), unknown=("something",))
+    assert plugin_code(StatusResult(fine, (), False), Severity.MEDIUM) == 3
+    assert plugin_code(StatusResult(facts(), (), True), Severity.MEDIUM) == 0
+
+
+def test_every_finding_is_in_the_registry() -> None:
+    assert {
+        "certificate-stale", "sni-map-stale", "certificate-file-unusable", "key-mismatch",
+        "key-readable-by-others",
+    } <= set(RULES)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "expected"),
+    [
+        (".example.net", "mail.example.net", True),
+        (".example.net", "example.net", False),
+        ("*.example.net", "a.b.example.net", True),
+        ("*.example.net", "example.net", False),
+        ("Mail.example.net", "mail.example.net", True),
+    ],
+)
+def test_patterns(pattern: str, name: str, expected: bool) -> None:
+    assert fits(pattern, name) is expected
+
+
+def test_a_pattern_is_asked_for_by_a_name_that_no_other_entry_has() -> None:
+    leaf = make_leaf(TREE.intermediate, "a.example.net", "b.example.net").facts
+    assert sent_for(".example.net", leaf, ["a.example.net", ".example.net"]) == "b.example.net"
+    assert sent_for("*.example.org", leaf, []) == "letterlock-status.example.org"
