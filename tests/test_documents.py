@@ -17,6 +17,8 @@ DOCUMENTS = sorted(
 VERBS = (
     "secure",
     "check",
+    "status",
+    "fix",
     "explain",
     "diff",
     "schema",

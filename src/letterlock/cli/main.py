@@ -25,7 +25,7 @@ VERBS = {
     "fix": "Reload what serves stale certificates, and look again.",
     "explain": "Say what a finding means, and what to set.",
     "diff": "Say what changed between two reports of check.",
-    "schema": "Print the JSON Schema of what check writes.",
+    "schema": "Print the JSON Schema of what check or status writes.",
     "rollback": "Undo what an earlier run changed.",
     "history": "List what was changed, and when.",
     "recover": "Bring a run that was cut short back to the old state.",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
+from typing import Annotated
 
 import typer
 
@@ -12,6 +14,7 @@ _EPILOG = """Examples:
 
 \b
   letterlock schema > letterlock.schema.json
+  letterlock schema status
   letterlock check mail.example.com --json report.json
   check-jsonschema --schemafile letterlock.schema.json report.json
 
@@ -21,13 +24,27 @@ Exit codes: 0 always, 2 usage error.
 app = verb()
 
 
+class Document(StrEnum):
+    """The verbs whose `--json` has a schema."""
+
+    CHECK = "check"
+    STATUS = "status"
+
+
 @app.command(epilog=_EPILOG)
-def schema() -> None:
-    """Print the JSON Schema of what check writes.
+def schema(
+    document: Annotated[
+        Document, typer.Argument(help="Whose JSON.", metavar="[check|status]")
+    ] = Document.CHECK,
+) -> None:
+    """Print the JSON Schema of what check or status writes.
 
     JSON Schema, draft 2020-12, of the document that `letterlock check --json` writes and
-    `letterlock diff` reads.
+    `letterlock diff` reads, or of what `letterlock status --json` writes.
     """
-    from letterlock.report.json_schema import SCHEMA
+    if document is Document.STATUS:
+        from letterlock.report.status_schema import SCHEMA
+    else:
+        from letterlock.report.json_schema import SCHEMA
 
     typer.echo(json.dumps(SCHEMA, indent=2))
