@@ -80,6 +80,16 @@ def test_stale_is_worse_for_users_than_between_servers() -> None:
     assert repairs(facts(served=(served(TREE.leaf, old),))).reload == ("Dovecot",)
 
 
+def test_settings_that_share_a_certificate_say_it_once() -> None:
+    late = installed(make_leaf(TREE.intermediate, after=NOW + timedelta(days=1)))
+    other = replace(late, reference=replace(late.reference, scope="local_name b.example"))
+    found = assess_status(facts(installed=(late, other)))
+    assert [each.evidence for each in found] == [
+        "Dovecot ssl_cert, ssl_cert (local_name b.example), /c:1: "
+        "1 days left of 31: until 2026-11-23 12:00 UTC"
+    ]
+
+
 def test_a_chain_that_lacks_what_the_file_has_is_stale_and_one_with_more_is_not() -> None:
     bare = replace(served(TREE.leaf), chains=((TREE.leaf.facts,),))
     more = (TREE.leaf.facts, TREE.intermediate.facts, TREE.root.facts)

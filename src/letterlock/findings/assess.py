@@ -104,8 +104,9 @@ def judge(
 
 def assess_status(facts: StatusFacts) -> tuple[Finding, ...]:
     """What there is to say about a machine's own certificates, on disk and as served; worst first,
-    among equals by id, then in the order read."""
-    return _worst_first(installed.findings(facts))
+    among equals what is stale, then by id, then in the order read."""
+    found = _worst_first(installed.findings(facts))
+    return tuple(sorted(found, key=lambda one: (-one.severity.rank, not installed.is_stale(one))))
 
 
 def _worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:

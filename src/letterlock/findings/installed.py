@@ -70,6 +70,11 @@ KEY_EXPOSED = define(
 )
 
 
+def is_stale(finding: Finding) -> bool:
+    """Whether a reload or a map built again mends it."""
+    return finding.id in (STALE.id, MAP_STALE.id)
+
+
 def findings(facts: StatusFacts) -> Iterator[Finding]:
     """All there is to say, in the order read."""
     yield from _unusable(facts)
@@ -95,29 +100,39 @@ def _unusable(facts: StatusFacts) -> Iterator[Finding]:
 
 
 def _chains(facts: StatusFacts) -> Iterator[Finding]:
-    """What a client would say to the certificate on disk, and how long it will go on saying so."""
+    """What a client would say to the certificates on disk, and how long it will go on saying so.
+    Of one server's settings that lead to the same certificate one says it for all."""
+    told: dict[tuple[str, str, str], list[Installed]] = {}
+    verdicts: dict[tuple[str, str, str], tuple[Rule, Severity]] = {}
     for each in facts.installed:
-        if each.leaf is None or each.verdict is None:
-            continue
-        server = each.reference.server
-        for problem in each.verdict.problems:
-            rule = fault_rule(problem.fault)
-            text = f"{_named(each)}: {problem.text}"
-            yield _of(rule, server, text, rule.severity_for(_role(each)))
-        severity = urgency(each.leaf, facts.started)
-        if severity is not None:
-            text = f"{_named(each)}: {remaining(each.leaf, facts.started)}"
-            yield _of(EXPIRES_SOON, server, text, severity)
+        for rule, text, severity in _complaints(each, facts.started):
+            key = (each.reference.server, rule.id, f"{each.file}: {text}")
+            told.setdefault(key, []).append(each)
+            worst = max((severity, verdicts.get(key, (rule, severity))[1]), key=lambda s: s.rank)
+            verdicts[key] = (rule, worst)
+    for key, same in told.items():
+        server, _, text = key
+        rule, severity = verdicts[key]
+        labels = list(dict.fromkeys(each.reference.label for each in same))
+        more = f" and {len(labels) - 3} more" if len(labels) > 3 else ""
+        yield _of(rule, server, f"{server} {', '.join(labels[:3])}{more}, {text}", severity)
+
+
+def _complaints(each: Installed, at: datetime) -> Iterator[tuple[Rule, str, Severity]]:
+    if each.leaf is None or each.verdict is None:
+        return
+    for problem in each.verdict.problems:
+        rule = fault_rule(problem.fault)
+        yield rule, problem.text, rule.severity_for(_role(each))
+    severity = urgency(each.leaf, at)
+    if severity is not None:
+        yield EXPIRES_SOON, remaining(each.leaf, at), severity
 
 
 def _role(each: Installed) -> Role:
     """The most demanding of those that it is served to: users' before other servers'."""
     roles = {endpoint.service.role for endpoint in each.reference.endpoints}
     return next((role for role in (Role.ACCESS, Role.SUBMISSION) if role in roles), Role.MX)
-
-
-def _named(each: Installed) -> str:
-    return f"{each.reference.server} {each.reference.label}, {each.file}"
 
 
 def _maps(facts: StatusFacts) -> Iterator[Finding]:

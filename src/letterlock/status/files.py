@@ -30,8 +30,11 @@ class Files:
     def contents(self, path: str) -> bytes:
         """Raises CertificateError with the path as that system calls it."""
         if path not in self._read:
+            here = self.outside(path)
+            if here.exists() and not here.is_file() and not here.is_dir():
+                raise CertificateError("is not a regular file", where=Location(path))
             try:
-                self._read[path] = read_bytes(self.outside(path))
+                self._read[path] = read_bytes(here)
             except CertificateError as error:
                 raise CertificateError(
                     error.what, where=Location(path), remedy=error.remedy

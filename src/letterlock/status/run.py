@@ -105,6 +105,10 @@ def _unknown(
     for one in maps:
         if isinstance(one.stale, Unknown):
             yield f"whether the SNI map {one.table} is up to date: {one.stale.reason}"
+    for server in dict.fromkeys(each.reference.server for each in found):
+        own = [each.reference for each in found if each.reference.server == server]
+        if not any(reference.endpoints for reference in own):
+            yield f"what {server} serves: no port of its was found in the configuration"
     yield from _unseen(served)
 
 
