@@ -37,7 +37,7 @@ def test_an_absolute_link_stays_inside_the_root(root: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda path: None, "no such file"),
+        (lambda _path: None, "no such file"),
         (lambda path: path.mkdir(), "is a folder"),
         (lambda path: os.mkfifo(path), "is not a regular file"),
         (lambda path: path.symlink_to("x.pem"), "lead in a circle"),
