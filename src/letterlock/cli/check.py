@@ -10,6 +10,7 @@ import typer
 
 from letterlock.cli.check_output import (
     CsvFile,
+    FailOn,
     HtmlFile,
     JsonFile,
     JunitFile,
@@ -115,13 +116,7 @@ def check(
     sarif: SarifFile = None,
     prometheus: PrometheusFile = None,
     nagios: Nagios = False,
-    fail_on: Annotated[
-        Severity,
-        typer.Option(
-            metavar="SEVERITY",
-            help="Exit 1 from this severity on: info, low, medium, high, critical.",
-        ),
-    ] = Severity.MEDIUM,
+    fail_on: FailOn = Severity.MEDIUM,
     depth: DepthOption = Depth.STANDARD,
     profile: Profiles = None,
     timeout: Timeout = 30,

@@ -52,6 +52,13 @@ Nagios = Annotated[
     bool,
     typer.Option("--nagios", help="Print a plugin's one line, and exit as Nagios and Icinga ask."),
 ]
+FailOn = Annotated[
+    Severity,
+    typer.Option(
+        metavar="SEVERITY",
+        help="Exit 1 from this severity on: info, low, medium, high, critical.",
+    ),
+]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Print every fact of every endpoint.")
 ]

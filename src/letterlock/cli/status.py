@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from letterlock.cli.certificate_options import CaFile
-from letterlock.cli.check_output import JsonFile, Nagios, Outputs, PrometheusFile, write_out
+from letterlock.cli.check_output import FailOn, JsonFile, Nagios, Outputs, PrometheusFile, write_out
 from letterlock.cli.exit_code import ExitCode
 from letterlock.cli.live_system import Root
 from letterlock.cli.verb import verb
@@ -50,13 +50,7 @@ def status(
     json_file: JsonFile = None,
     prometheus: PrometheusFile = None,
     nagios: Nagios = False,
-    fail_on: Annotated[
-        Severity,
-        typer.Option(
-            metavar="SEVERITY",
-            help="Exit 1 from this severity on: info, low, medium, high, critical.",
-        ),
-    ] = Severity.MEDIUM,
+    fail_on: FailOn = Severity.MEDIUM,
 ) -> None:
     """Say whether this machine's mail servers serve the certificates on their disk.
 

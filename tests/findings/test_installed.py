@@ -9,7 +9,7 @@ import pytest
 
 from letterlock.certs.judge import judge
 from letterlock.certs.trust import TrustStore
-from letterlock.findings.assess import RULES, assess_status
+from letterlock.findings.assess import assess_status
 from letterlock.model.errors import Location
 from letterlock.model.finding import Severity
 from letterlock.model.service import IMAPS, SMTP, Endpoint
@@ -163,11 +163,17 @@ def test_monitoring() -> None:
     assert plugin_code(StatusResult(facts(), (), True), Severity.MEDIUM) == 0
 
 
-def test_every_finding_is_in_the_registry() -> None:
-    assert {
-        "certificate-stale", "sni-map-stale", "certificate-file-unusable", "key-mismatch",
-        "key-readable-by-others",
-    } <= set(RULES)  # fmt: skip
+def test_files_that_cannot_be_used_and_keys_that_lie_open() -> None:
+    fault = replace(installed(), fault="/c:1: no private key belongs to it", key_matches=False)
+    missing = replace(installed(), chain=(), verdict=None, fault="/c: no such file")
+    assert ids(installed=(fault, missing)) == [
+        ("certificate-file-unusable", Severity.HIGH),
+        ("key-mismatch", Severity.HIGH),
+    ]
+    found = assess_status(facts(exposed=(ExposedKey("/k", 0o644, "Dovecot"),)))
+    assert [(each.id, each.evidence) for each in found] == [
+        ("key-readable-by-others", "/k has mode 0644")
+    ]
 
 
 @pytest.mark.parametrize(
