@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from letterlock.model.certificate import Certificate, ChainVerdict
+from letterlock.model.certificate import Certificate, ChainVerdict, KeyType
 from letterlock.model.errors import Location
 from letterlock.model.service import Endpoint
 from letterlock.model.unknown import Unknown
@@ -98,7 +98,7 @@ class Served:
     server: str
     endpoint: Endpoint
     name: str | None
-    key_type: str | None
+    key_type: KeyType | None
     expected: tuple[tuple[str, ...], ...]
     chains: tuple[tuple[Certificate, ...], ...] | Unknown
     connections: int

@@ -6,17 +6,10 @@ import asyncio
 import socket
 from typing import Self
 
-from letterlock.model.certificate import KeyType
 from letterlock.model.service import Endpoint
 from letterlock.model.unknown import Cause
 from letterlock.probe.obstacle import Obstacle
-from letterlock.probe.tls import (
-    Negotiated,
-    TlsSession,
-    client_context,
-    looks_like_tls,
-    not_tls,
-)
+from letterlock.probe.tls import Negotiated, TlsSession, looks_like_tls, not_tls
 
 _CHUNK = 16384
 #: A plain-text answer to a ClientHello is read to its first line end, this long at most.
@@ -81,12 +74,8 @@ class Channel:
             raise EOFError
         return data
 
-    async def start_tls(
-        self, name: str, *, implicit: bool, key_type: KeyType | None = None
-    ) -> Negotiated:
-        """Handshake with `name` as SNI, as a client that speaks `key_type` alone where one is
-        given; from then on the channel is inside TLS."""
-        session = TlsSession(name, client_context(key_type))
+    async def start_tls(self, session: TlsSession, *, implicit: bool) -> Negotiated:
+        """Handshake as `session` offers; from then on the channel is inside TLS."""
         await self.handshake(session, implicit=implicit)
         return session.negotiated()
 

@@ -158,9 +158,7 @@ class _Visit:
     async def _negotiate(self, channel: Channel) -> None:
         started = time.monotonic()
         async with step("the TLS handshake", self._limits.handshake):
-            session = self._session()
-            await channel.handshake(session, implicit=self._implicit)
-        self.served = session.negotiated()
+            self.served = await channel.start_tls(self._session(), implicit=self._implicit)
         self.seconds = time.monotonic() - started
 
     async def _try_tls_at_once(self, channel: Channel) -> None:

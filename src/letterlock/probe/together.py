@@ -12,39 +12,25 @@ from dataclasses import dataclass
 from functools import partial
 
 from letterlock.certs.trust import TrustStore
+from letterlock.model.certificate import KeyType
 from letterlock.model.facts import EndpointFacts
 from letterlock.model.service import Endpoint
-from letterlock.probe.ask import TlsOptions
 from letterlock.probe.endpoint import probe_endpoint
 from letterlock.probe.limits import Limits
-from letterlock.probe.procedures.openssl import ChosenSession
 from letterlock.probe.resolve import own_name
-
-#: What a client that can verify only one kind of key offers (RFC 8446 section 4.2.3); the servers'
-#: OpenSSL chooses its certificate by that, in TLS 1.2 too (RFC 5246 section 7.4.1.4.1).
-KEY_TYPES = {
-    "RSA": (
-        "rsa_pss_rsae_sha256", "rsa_pss_rsae_sha384", "rsa_pss_rsae_sha512",
-        "rsa_pkcs1_sha256", "rsa_pkcs1_sha384", "rsa_pkcs1_sha512", "rsa_pkcs1_sha1",
-    ),
-    "ECDSA": (
-        "ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384", "ecdsa_secp521r1_sha512", "ecdsa_sha1",
-    ),
-    "Ed25519": ("ed25519",),
-    "Ed448": ("ed448",),
-}  # fmt: skip
+from letterlock.probe.tls import TlsSession, client_context
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """To each of `endpoints`, one process pool behind them all: what is served to a client that
-    sends `sni` (None: none) and can do only `key_type` (RSA, ECDSA, Ed25519, Ed448; None: any)?
+    sends `sni` (None: none) and speaks only `key_type` (None: any)?
     `connections` are at least one to each endpoint, all open at once; `name` is what the chain is
     judged for."""
 
     endpoints: tuple[Endpoint, ...]
     sni: str | None
-    key_type: str | None
+    key_type: KeyType | None
     name: str
     connections: int = 1
 
@@ -76,8 +62,7 @@ async def _ask(
 ) -> tuple[EndpointFacts, ...]:
     count = max(question.connections, len(question.endpoints))
     everybody = asyncio.Barrier(count)
-    schemes = KEY_TYPES[question.key_type] if question.key_type else ()
-    options = TlsOptions(question.sni, signature_schemes=schemes)
+    context = client_context(question.key_type)
     return tuple(
         await asyncio.gather(
             *(
@@ -87,7 +72,7 @@ async def _ask(
                     trust,
                     limits,
                     ehlo_name=ehlo_name,
-                    session=partial(ChosenSession, options),
+                    session=partial(TlsSession, question.sni or "", context),
                     hold=everybody.wait,
                 )
                 for number in range(count)

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from letterlock.certs.trust import TrustStore
-from letterlock.model.certificate import Certificate
+from letterlock.model.certificate import Certificate, KeyType
 from letterlock.model.facts import EndpointFacts, Greeting, Handshake
 from letterlock.model.service import Endpoint
 from letterlock.model.status import Installed, Served
 from letterlock.model.unknown import Unknown
 from letterlock.probe.limits import Limits
-from letterlock.probe.together import KEY_TYPES, Question, ask_together
+from letterlock.probe.together import Question, ask_together
 from letterlock.status.names import sent_for
 
 #: One's own server on the machine itself. postscreen(8) greets after six seconds.
@@ -34,7 +34,7 @@ class Wanted:
     server: str
     endpoint: Endpoint
     sni: str | None
-    key_type: str | None
+    key_type: KeyType | None
     chains: tuple[tuple[str, ...], ...]
 
 
@@ -81,7 +81,7 @@ def _sent(each: Installed, every: Sequence[Installed]) -> Iterator[str | None]:
 
 def _by_key_type(
     same: Sequence[Installed],
-) -> Iterator[tuple[str | None, tuple[tuple[str, ...], ...]]]:
+) -> Iterator[tuple[KeyType | None, tuple[tuple[str, ...], ...]]]:
     """One question per kind of key where there are several, else one."""
     kinds: defaultdict[str, dict[tuple[str, ...], None]] = defaultdict(dict)
     for each in same:
@@ -90,8 +90,8 @@ def _by_key_type(
     for kind, chains in kinds.items():
         if len(kinds) == 1:
             yield None, tuple(chains)
-        elif kind in KEY_TYPES:
-            yield kind, tuple(chains)
+        elif kind in tuple(KeyType):
+            yield KeyType(kind), tuple(chains)
 
 
 def look(
