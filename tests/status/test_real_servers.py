@@ -76,7 +76,7 @@ def test_a_renewal_that_nobody_told(stock_machine: Machine) -> None:
     greet_all(machine)
 
     files = machine.tree("/etc", "/var/lib")
-    done = machine.letterlock("status", "--ca-file", ROOT, "--json", "-")
+    done = machine.warm_letterlock("status", "--ca-file", ROOT, "--json", "-")
     assert done.status == 0, (done.text, done.complaints)
     told = json.loads(done.text)
     jsonschema.validate(told, SCHEMA)
@@ -87,7 +87,7 @@ def test_a_renewal_that_nobody_told(stock_machine: Machine) -> None:
         (port, OTHER, None) for port in ALL
     }
     before = reloads(machine)
-    nothing = machine.letterlock("fix", "--yes", "--ca-file", ROOT)
+    nothing = machine.warm_letterlock("fix", "--yes", "--ca-file", ROOT)
     assert (nothing.status, nothing.text) == (0, "Nothing is stale: nothing to do.\n")
     assert reloads(machine) == before, "no reload where nothing is stale"
 
@@ -102,13 +102,13 @@ def test_a_renewal_that_nobody_told(stock_machine: Machine) -> None:
     assert stale(told, name=OTHER) == ALL - POSTFIX, "Dovecot's local_name"
     assert ids(told) == {"certificate-stale", "sni-map-stale"}, "Postfix's map holds the old PEM"
     assert told["sni_maps"][0]["stale"][0].startswith(f"{OTHER}: the map holds the certificate")
-    plugin = machine.letterlock("status", "--nagios", "--ca-file", ROOT)
+    plugin = machine.warm_letterlock("status", "--nagios", "--ca-file", ROOT)
     assert plugin.status == 2
     assert plugin.text.startswith("LETTERLOCK CRITICAL - ")
     assert "certificate-stale (ports 25, 110, 143, 465, 587, 993, 995)" in plugin.text
 
     sender = machine.call(sending_client)
-    done = machine.letterlock("fix", "--yes", "--ca-file", ROOT)
+    done = machine.warm_letterlock("fix", "--yes", "--ca-file", ROOT)
     assert done.status == 0, (done.text, done.complaints)
     with sender:
         sender.sendall(b"NOOP\r\n")
@@ -123,7 +123,7 @@ def test_a_renewal_that_nobody_told(stock_machine: Machine) -> None:
     leftovers = [name for name in machine.tree("/etc/postfix") if ".letterlock" in name]
     assert leftovers == []
 
-    run = machine.letterlock("rollback", "--yes")
+    run = machine.warm_letterlock("rollback", "--yes")
     assert run.status == 0, run.complaints
     assert "sni-map-stale" in ids(status(machine)), "the old map is back"
 
@@ -150,14 +150,14 @@ def test_each_process_behind_a_port_is_seen(make_machine: Callable[..., Machine]
     assert len(leaves) == 2, "the idle old process and the new one"
     assert any(each["stale"] for each in served)
     assert ids(told) == {"certificate-stale"}
-    assert machine.letterlock("fix", "--yes").status == 0
+    assert machine.warm_letterlock("fix", "--yes").status == 0
     assert status(machine)["findings"] == []
 
 
 def test_what_cannot_be_used(stock_machine: Machine) -> None:
     machine = stock_machine
     authority = set_up_by_hand(machine)
-    assert machine.letterlock("status", "--ca-file", ROOT).status == 3
+    assert machine.warm_letterlock("status", "--ca-file", ROOT).status == 3
     told = status(machine)
     assert [each["running"] for each in told["servers"]] == [False, False]
     assert all("not running" in each["stale"]["unknown"] for each in told["served"])
@@ -180,7 +180,7 @@ def test_what_cannot_be_used(stock_machine: Machine) -> None:
         f"{KEYS}/other.pem: no such file"
     ]
     before = reloads(machine)
-    done = machine.letterlock("fix", "--yes")
+    done = machine.warm_letterlock("fix", "--yes")
     assert done.status == 1, (done.text, done.complaints)
     assert "left alone    Postfix is not reloaded: " in done.text
     assert "left alone    Dovecot is not reloaded: " in done.text
@@ -192,7 +192,7 @@ def test_what_cannot_be_used(stock_machine: Machine) -> None:
 
 def test_wrong_inputs(stock_machine: Machine) -> None:
     machine = stock_machine
-    program = machine.letterlock("status", "--name", "no name", "--nagios")
+    program = machine.warm_letterlock("status", "--name", "no name", "--nagios")
     assert program.status == 3
     assert program.text.startswith("LETTERLOCK UNKNOWN - "), program.text
     for arguments in (
@@ -201,7 +201,7 @@ def test_wrong_inputs(stock_machine: Machine) -> None:
         ("fix", "--root", "/nowhere"),
         ("status", "--json", "/nowhere/x.json"),
     ):
-        done = machine.letterlock(*arguments)
+        done = machine.warm_letterlock(*arguments)
         assert done.status == 2, arguments
         assert len(done.complaints) == 1, done.complaints
     for verb in ("status", "fix"):
@@ -218,12 +218,12 @@ def test_nobody_is_there_to_ask(stock_machine: Machine) -> None:
     authority = set_up_by_hand(machine)
     machine.start("Dovecot")
     put(machine, authority, "rsa")
-    dry = machine.letterlock("fix", "--dry-run")
+    dry = machine.warm_letterlock("fix", "--dry-run")
     assert (dry.status, dry.text.splitlines()[0]) == (
         0,
         "reload        Dovecot  (stale on 110, 143, 993, 995)",
     )
-    done = machine.letterlock("fix")
+    done = machine.warm_letterlock("fix")
     assert done.status == 2
     assert "add --yes" in done.complaints[0]
     assert stale(status(machine), key_type="RSA") == ALL - POSTFIX, "neither did anything"
