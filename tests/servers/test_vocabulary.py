@@ -7,7 +7,8 @@ import subprocess
 import pytest
 
 from letterlock.servers.version import Version
-from letterlock.servers.vocabulary import ServerName, Value, vocabulary
+from letterlock.servers.spelling_form import Form, Value
+from letterlock.servers.vocabulary import ServerName, vocabulary
 
 
 def _say(server: ServerName, concept: str, version: str, value: Value) -> str | None:
@@ -18,7 +19,9 @@ def _say(server: ServerName, concept: str, version: str, value: Value) -> str | 
 @pytest.mark.parametrize(
     ("concept", "version", "value", "line"),
     [
-        ("tls", "1.2.17", True, "ssl_disable = no"),
+        ("tls", "1.1.20", True, "ssl_disable = no"),
+        ("tls", "1.0.15", "required", "ssl_disable = no"),
+        ("tls", "1.2.17", "yes", "ssl = yes"),
         ("tls", "2.2.22", "yes", "ssl = yes"),
         ("certificate", "1.0.15", "/c.pem", "ssl_cert_file = /c.pem"),
         ("certificate", "2.3.19", "/c.pem", "ssl_cert = </c.pem"),
@@ -27,8 +30,10 @@ def _say(server: ServerName, concept: str, version: str, value: Value) -> str | 
             "minimum-protocol",
             "2.2.22",
             "TLSv1.2",
-            "ssl_protocols = !SSLv2, !SSLv3, !TLSv1, !TLSv1.1",
+            "ssl_protocols = TLSv1.2",
         ),
+        ("minimum-protocol", "2.2.22", "TLSv1", "ssl_protocols = TLSv1 TLSv1.1 TLSv1.2"),
+        ("minimum-protocol", "2.2.4", "TLSv1.2", "ssl_protocols = TLSv1"),
         ("minimum-protocol", "2.3.0", "TLSv1.2", "ssl_min_protocol = TLSv1.2"),
         ("minimum-protocol", "2.0.9", "TLSv1.2", None),
         ("named-groups", "2.2.36", ("X25519",), None),
@@ -50,7 +55,18 @@ def test_dovecot(concept: str, version: str, value: Value, line: str | None) -> 
     ("concept", "version", "value", "line"),
     [
         ("tls", "2.2.12", True, "smtpd_use_tls = yes"),
+        ("tls", "2.2.12", "may", "smtpd_use_tls = yes"),
         ("tls", "2.3.0", "may", "smtpd_tls_security_level = may"),
+        ("minimum-protocol-mandatory", "2.4.5", "TLSv1.2", "smtpd_tls_mandatory_protocols = TLSv1"),
+        (
+            "minimum-protocol-mandatory",
+            "2.6.1",
+            "TLSv1.2",
+            "smtpd_tls_mandatory_protocols = !SSLv2, !SSLv3",
+        ),
+        ("minimum-protocol-opportunistic", "2.5.6", "TLSv1", None),
+        ("outbound-tls", "2.2.0", "may", "smtp_use_tls = yes"),
+        ("outbound-tls", "3.11.0", "may", "smtp_tls_security_level = may"),
         ("chain-files", "3.3.22", ("/c.pem",), None),
         ("chain-files", "3.4.0", ("/k.pem", "/c.pem"), "smtpd_tls_chain_files = /k.pem, /c.pem"),
         (
@@ -115,3 +131,49 @@ def test_no_version_has_two_words_for_one_concept(server: ServerName) -> None:
     for version in versions:
         concepts = [row.concept for row in table.spellings if row.known_to(version)]
         assert len(concepts) == len(set(concepts)), version
+
+
+_SWITCH = (True, False)
+_FLOORS = ("SSLv3", "TLSv1", "TLSv1.2")
+_LISTS = (("X25519", "prime256v1"), ())
+_FITTING: dict[Form, tuple[Value, ...]] = {
+    Form.SWITCH: _SWITCH,
+    Form.INVERTED_SWITCH: _SWITCH,
+    Form.PREFERENCE_SIDE: _SWITCH,
+    Form.DEBUG_CATEGORY: _SWITCH,
+    Form.PROTOCOL_FLOOR: _FLOORS,
+    Form.PROTOCOL_LIST: _FLOORS,
+    Form.PROTOCOL_EXCLUSIONS: _FLOORS,
+    Form.COLON_LIST: _LISTS,
+    Form.COMMA_LIST: _LISTS,
+    Form.SPACE_LIST: _LISTS,
+}
+
+
+@pytest.mark.parametrize("server", ["postfix", "dovecot"])
+def test_what_is_written_can_be_read_back(server: ServerName) -> None:
+    for row in vocabulary(server).spellings:
+        for value in _FITTING.get(row.form, ("/file.pem", "may")):
+            text = row.write(value)
+            found = row.read(text)
+            assert found is not None, (row, value)
+            assert row.write(found) == text, (row, value)
+
+
+@pytest.mark.parametrize("server", ["postfix", "dovecot"])
+def test_no_default_or_obsolete_name_is_told_twice_for_a_version(server: ServerName) -> None:
+    table = vocabulary(server)
+    rows = (*table.spellings, *table.defaults, *table.obsolete, *table.abilities)
+    for version in {v for row in rows for v in (row.since, row.until) if v}:
+        for kind in (table.defaults, table.obsolete):
+            names = [row.name for row in kind if row.known_to(version)]
+            assert len(names) == len(set(names)), version
+
+
+def test_a_version_newer_than_the_table_gets_its_newest_words() -> None:
+    table = vocabulary("postfix")
+    assert not table.newer(Version.parse("3.11.9"))
+    assert table.newer(Version.parse("3.12.0"))
+    assert table.newer(Version.parse("4.0.0"))
+    assert _say("postfix", "tls", "4.0.0", "may") == "smtpd_tls_security_level = may"
+    assert not vocabulary("dovecot").newer(Version.parse("2.4.9"))

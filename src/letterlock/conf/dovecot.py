@@ -177,6 +177,41 @@ class DovecotFile:
             raise ConfError(f"{statement.name} = {value} cannot be written", where=where)
         return edited
 
+    def renamed_at(self, line: int, name: str, value: str) -> Self:
+        """The document in which the setting that begins at `line` is called `name` and has
+        `value`; all else of its line stays. Raises ConfError as `with_value_at` does."""
+        edited = self.with_value_at(line, value)
+        statement = next(
+            statement
+            for statement, _ in edited._structure.located
+            if statement.first + 1 == line and statement.kind is Kind.SETTING
+        )
+        piece = statement.pieces[0]
+        text = edited._lines[piece.index]
+        end = piece.start + len(statement.name)
+        if text[piece.start : end] != statement.name:
+            raise ConfError(
+                "the name of this setting cannot be told", where=Location(self.path, line)
+            )
+        renamed = text[: piece.start] + name + text[end:]
+        lines = edited._lines
+        return self._of((*lines[: piece.index], renamed, *lines[piece.index + 1 :]), self.path)
+
+    def without_line(self, line: int) -> Self:
+        """The document without the setting that begins at `line`."""
+        gone = {
+            piece.index
+            for statement, _ in self._structure.located
+            if statement.first + 1 == line and statement.kind is Kind.SETTING
+            for piece in statement.pieces
+        }
+        kept = (text for index, text in enumerate(self._lines) if index not in gone)
+        return self._of(tuple(kept), self.path)
+
+    def texts(self) -> tuple[str, ...]:
+        """The physical lines, with their ends."""
+        return self._lines
+
     def without(self, name: str, block: BlockPath = ()) -> Self:
         """The document in which nothing sets `name` in exactly that block."""
         gone = {piece.index for each in self._find(name, block) for piece in each.pieces}

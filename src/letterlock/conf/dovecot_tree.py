@@ -197,6 +197,33 @@ class DovecotTree:
             tree = tree._with_file(file.without(around.name, around.block_path))
         return tree
 
+    def renamed(self, held: Occurrence, name: str, value: str) -> Self:
+        """The tree in which one setting, at its place, is called `name` and has `value`. Raises
+        ConfError for what cannot be written."""
+        return self._with_file(self._files[held.path].renamed_at(held.line, name, value))
+
+    def without_setting(self, held: Occurrence) -> Self:
+        """The tree without one setting; others of that name stay."""
+        return self._with_file(self._files[held.path].without_line(held.line))
+
+    def original(self, path: str) -> DovecotFile:
+        """A file as it was loaded. Raises KeyError where it is not part of the configuration."""
+        return self._original[path]
+
+    def flat(self) -> tuple[tuple[str, Location], ...]:
+        """All lines in the order in which Dovecot reads them, each include replaced by its files;
+        a line without its end, and where it stands."""
+        return tuple(self._flat(self.main_path))
+
+    def _flat(self, path: str) -> Iterator[tuple[str, Location]]:
+        ordinals = {each.line: n for n, each in enumerate(self._files[path].includes())}
+        for number, text in enumerate(self._files[path].texts(), 1):
+            if number in ordinals:
+                for included in self._included[path, ordinals[number]]:
+                    yield from self._flat(included)
+            else:
+                yield text.rstrip("\r\n"), Location(path, number)
+
     def _with_file(self, file: DovecotFile) -> Self:
         return replace(self, _files={**self._files, file.path: file})
 

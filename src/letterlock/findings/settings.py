@@ -69,10 +69,14 @@ def postfix_floor(users: str, mx: str = "TLSv1") -> str:
     )
 
 
+#: Dovecot 2.2 dies of `!SSLv2` where its OpenSSL has none: those to use are named instead.
+_LISTS = {"TLSv1": "TLSv1 TLSv1.1 TLSv1.2", "TLSv1.2": "TLSv1.2"}
+
+
 def dovecot_floor(version: str) -> str:
     return (
         f"Dovecot: {DOVECOT['minimum-protocol']} = {version} "
-        f"(before 2.3: ssl_protocols = {_EXCLUSIONS[version]})."
+        f"(before 2.3: ssl_protocols = {_LISTS[version]})."
     )
 
 

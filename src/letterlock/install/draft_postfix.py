@@ -10,7 +10,8 @@ from letterlock.conf.master_cf import MasterCf, MasterService
 from letterlock.model.plan import FileChange, Reason
 from letterlock.model.service import Endpoint
 from letterlock.servers.postfix_configuration import Listener, PostfixConfiguration
-from letterlock.servers.vocabulary import Spelling, Value, vocabulary
+from letterlock.servers.spelling_form import Value
+from letterlock.servers.vocabulary import Spelling, vocabulary
 
 #: The parameters that say which certificate smtpd serves.
 CERTIFICATE_NAMES = (

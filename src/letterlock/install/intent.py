@@ -19,7 +19,8 @@ class Intent:
 
     `minimum_protocol` and `exclude_ciphers` go beyond the profile, for users' ports;
     `wrapper_ports` are ports that speak TLS from the first byte; `dh_file` is a file of
-    Diffie-Hellman parameters that the plan's changes write."""
+    Diffie-Hellman parameters that the plan's changes write, `spare_dh_file` one for a Dovecot that
+    does no TLS without."""
 
     host: str
     stored: StoredCertificate
@@ -30,6 +31,7 @@ class Intent:
     server_preference: bool = False
     wrapper_ports: tuple[int, ...] = ()
     dh_file: str | None = None
+    spare_dh_file: str | None = None
     sasl: Literal["dovecot"] | None = None
 
     def users_floor(self, role: RoleProfile) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from letterlock.install.draft_dovecot import DovecotDraft
 from letterlock.install.draft_postfix import PostfixDraft
 from letterlock.install.intent import Intent, Surroundings
-from letterlock.install.plan_dovecot import DovecotDraft, plan_dovecot
+from letterlock.install.plan_dovecot import plan_dovecot
 from letterlock.install.plan_postfix import plan_postfix
 from letterlock.model.errors import InputError
 from letterlock.model.plan import Change, Expectation, Plan

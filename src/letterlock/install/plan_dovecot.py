@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
-
-from letterlock.conf.dovecot_tree import DovecotTree
+from letterlock.install.draft_dovecot import DovecotDraft
 from letterlock.install.intent import Intent, Surroundings
+from letterlock.install.plan_dovecot_1 import auth_socket_of_1, tls_protocols
 from letterlock.model.errors import RefusedError
-from letterlock.model.plan import FileChange, Reason
 from letterlock.servers.dovecot_configuration import DovecotConfiguration
 from letterlock.servers.strength import protocol_floor, stronger_protocol
-from letterlock.servers.vocabulary import Spelling, Value, vocabulary
+from letterlock.servers.version import Version
 
 #: The certificate of a second key type, and its key.
 _ALTERNATIVE = ("alternative-certificate", "alternative-key")
@@ -20,70 +17,13 @@ _OLDER = "clients that prefer its key type would be served the older certificate
 _SSL = ("no", "yes", "required")
 
 
-@dataclass(slots=True)
-class DovecotDraft:
-    """The tree of files while the rules work on it, why each line changed, and notices."""
-
-    before: DovecotConfiguration
-    tree: DovecotTree = field(init=False)
-    reasons: dict[str, list[Reason]] = field(default_factory=dict)
-    notices: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.tree = self.before.tree
-
-    def spelling(self, concept: str) -> Spelling | None:
-        return vocabulary("dovecot").spelling(concept, self.before.version)
-
-    def present(self, concept: str) -> str:
-        """What Dovecot makes of a concept today; nothing where this version cannot say it."""
-        row = self.spelling(concept)
-        return self.before.value(row.name) if row else ""
-
-    def say(self, concept: str, value: Value, why: str) -> None:
-        row = self.spelling(concept)
-        if row is None:
-            self.notices.append(
-                f"Dovecot {self.before.version} has no setting for {concept.replace('-', ' ')}"
-            )
-            return
-        self.set(row.name, row.write(value), why, row.source)
-
-    def set(
-        self, name: str, value: str, why: str, source: str, block: tuple[str, ...] = ()
-    ) -> None:
-        edited = self.tree.with_setting(name, value, block)
-        self._take(edited, Reason(f"{' '.join((*block, name))}: {why}", source))
-
-    def drop(self, name: str, why: str, source: str, block: tuple[str, ...] = ()) -> None:
-        edited = self.tree.without(name, block)
-        self._take(edited, Reason(f"{' '.join((*block, name))} removed: {why}", source))
-
-    def _take(self, edited: DovecotTree, reason: Reason) -> None:
-        before = {path: bytes(file) for path, file in self.tree.changed().items()}
-        for path, file in edited.changed().items():
-            if before.get(path, bytes(self.before.tree.file(path))) != bytes(file):
-                self.reasons.setdefault(path, []).append(reason)
-        self.tree = edited
-
-    def changes(self) -> tuple[FileChange, ...]:
-        return tuple(
-            FileChange(
-                Path(path),
-                bytes(self.before.tree.file(path)),
-                bytes(file),
-                reasons=tuple(self.reasons.get(path, ())),
-            )
-            for path, file in self.tree.changed().items()
-        )
-
-
 def plan_dovecot(
     intent: Intent, configuration: DovecotConfiguration, surroundings: Surroundings
 ) -> DovecotDraft:
     """The files as the intent wants them."""
     draft = DovecotDraft(configuration)
     _tls(draft, intent)
+    tls_protocols(draft)
     _certificate(draft, intent)
     _floor(draft, intent)
     _cipher_list(draft, intent, surroundings)
@@ -100,8 +40,15 @@ def plan_dovecot(
 
 
 def _tls(draft: DovecotDraft, intent: Intent) -> None:
-    present = draft.present("tls") or "yes"
+    said = draft.present("tls")
+    present = said if isinstance(said, str) and said else "no" if said is False else "yes"
     wanted = "required" if intent.require_tls else "yes"
+    if isinstance(said, bool) and intent.require_tls:
+        draft.notices.append(
+            f"Dovecot {draft.before.version} cannot require TLS (ssl = required came with 1.2): "
+            "passwords alone wait for it"
+        )
+        wanted = "yes"
     if present in _SSL and _SSL.index(present) < _SSL.index(wanted):
         why = "--require-tls" if intent.require_tls else "TLS is offered on every port"
         draft.say("tls", wanted, why)
@@ -147,8 +94,17 @@ def _cipher_list(draft: DovecotDraft, intent: Intent, surroundings: Surroundings
     row = draft.spelling("cipher-list")
     if row is None or not names:
         return
-    wanted = ":".join((*names, *(f"!{word}" for word in intent.exclude_ciphers)))
     own = draft.tree.get(row.name)
+    if not draft.able("ECDHE"):
+        names = ("HIGH", "!aNULL")
+        draft.notices.append(
+            f"Dovecot {draft.before.version} cannot do ECDHE, so that the suites of profile "
+            f"{intent.profile.name} would leave it none: it gets {':'.join(names)}"
+            + (", unless its own list is to stay" if own else "")
+        )
+        if own:
+            return
+    wanted = ":".join((*names, *(f"!{word}" for word in intent.exclude_ciphers)))
     allowed = surroundings.expand_ciphers(wanted)
     present = surroundings.expand_ciphers(own) if own else None
     if present is not None and allowed is not None and present <= allowed:
@@ -180,8 +136,12 @@ def _no_cleartext_auth(draft: DovecotDraft) -> None:
 
 
 def _diffie_hellman(draft: DovecotDraft, intent: Intent) -> None:
+    row = draft.spelling("dh-file")
     if intent.dh_file is not None:
         draft.say("dh-file", intent.dh_file, "--dh-size: a group of RFC 7919")
+    elif intent.spare_dh_file and row and not draft.tree.get(row.name):
+        why = "Dovecot 2.3.0 to 2.3.2 does no TLS without (a group of RFC 7919)"
+        draft.say("dh-file", intent.spare_dh_file, why)
 
 
 def _overrides(draft: DovecotDraft, intent: Intent) -> None:
@@ -274,6 +234,9 @@ def _disabled_listeners(draft: DovecotDraft) -> None:
 
 def _auth_socket(draft: DovecotDraft, socket: str) -> None:
     if socket in draft.before.unix_listeners("auth"):
+        return
+    if draft.before.version < Version(2, 0):
+        auth_socket_of_1(draft, socket)
         return
     block = ("service auth", f"unix_listener {socket}")
     for name, value in (("mode", "0660"), ("user", "postfix"), ("group", "postfix")):

@@ -14,22 +14,30 @@ from letterlock.model.errors import InputError, Location
 from letterlock.model.service import Endpoint
 from letterlock.servers.control import control, demand, faults
 from letterlock.servers.dovecot_configuration import DovecotConfiguration
+from letterlock.servers.dovecot_on_paper import on_paper
+from letterlock.servers.dovecot_trial import trial
+from letterlock.servers.modernize_dovecot import modernized
 from letterlock.servers.reading import configured, read_configuration_file, refusal
 from letterlock.servers.tools import Completed, Tools
-from letterlock.servers.version import Version, known
+from letterlock.servers.version import Version
+from letterlock.servers.vocabulary import vocabulary
 
 _UNIT = "dovecot.service"
 _MAIN_FILE = "/etc/dovecot/dovecot.conf"
+#: Where the main file is, by Dovecot's own default: the second up to 1.2.
+_MAIN_FILES = (_MAIN_FILE, "/etc/dovecot.conf")
 _STATE_FOLDER = "/var/lib/dovecot"
 
 
 @dataclass(frozen=True, slots=True)
 class Dovecot:
-    """One Dovecot; `file` is its main configuration file."""
+    """One Dovecot; `file` is its main configuration file. `on_paper`: its programs are not asked,
+    so it is read from its files alone, and nothing can be applied."""
 
     tools: Tools
     version: Version
     file: str = _MAIN_FILE
+    on_paper: bool = False
 
     @property
     def name(self) -> str:
@@ -53,18 +61,44 @@ class Dovecot:
             ) from None
         if not configured(tools, _MAIN_FILE):
             return None
-        return cls(tools, known("Dovecot", version))
+        words = vocabulary("dovecot")
+        paper = not words.able("doveconf", version)
+        return cls(tools, words.known(version), on_paper=paper)
+
+    @classmethod
+    def assume(cls, tools: Tools, version: Version) -> Dovecot:
+        """Dovecot as its files alone show it, taken to be of a version.
+
+        Raises InputError where there is no configuration, or for a version too old."""
+        file = next((each for each in _MAIN_FILES if configured(tools, each)), None)
+        if file is None:
+            raise InputError(f"there is no {' or '.join(_MAIN_FILES)} below {tools.root}")
+        return cls(tools, vocabulary("dovecot").known(version), file, on_paper=True)
 
     def read(self) -> DovecotConfiguration:
         """The configuration as it stands.
 
-        Raises InputError, with file:line, for one that Dovecot itself refuses."""
+        Raises InputError, with file:line, for one that Dovecot itself refuses, unless it would
+        take it with its TLS settings under the names of this version."""
         tree = DovecotTree.load(self.file, self._read_file, self._glob)
+        if self.on_paper:
+            return on_paper(self.version, tree)
         done = self._doveconf("-a")
-        for complaint in self._faults(done):
+        said = self._faults(done)
+        if said:
+            return self._read_outdated(tree, said[0])
+        return DovecotConfiguration(self.version, tree, _settings(done.stdout))
+
+    def _read_outdated(self, tree: DovecotTree, complaint: str) -> DovecotConfiguration:
+        modern = modernized(tree, self.version)
+        if not modern.reasons:
             raise refusal("Dovecot", complaint, Location(self.file), "doveconf -n")
-        effective = DovecotFile.parse(done.stdout, "doveconf").settings()
-        return DovecotConfiguration(self.version, tree, effective)
+        tried = trial(self.tools, self.version, modern.tree, self._faults)
+        for unplaced in tried.unplaced:
+            raise refusal("Dovecot", unplaced, Location(self.file), "doveconf -n")
+        return DovecotConfiguration(
+            self.version, tree, _settings(tried.dump), outdated=True, refused=tried.refused
+        )
 
     def with_secrets(self) -> tuple[DovecotSetting, ...]:
         """Every setting in force, those that `doveconf -a` hides (the keys' files) too."""
@@ -86,6 +120,8 @@ class Dovecot:
         return self.tools.run("doveconf", "-c", self.file, *flags)
 
     def running(self) -> bool:
+        if self.on_paper:
+            return False
         pid = self._master_pid()
         if pid is None:
             return False
@@ -135,3 +171,7 @@ class Dovecot:
 
     def within(self, tools: Tools) -> Self:
         return replace(self, tools=tools)
+
+
+def _settings(dump: bytes) -> tuple[DovecotSetting, ...]:
+    return DovecotFile.parse(dump, "doveconf").settings()

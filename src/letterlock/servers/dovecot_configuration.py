@@ -35,11 +35,18 @@ class InetListener:
 @dataclass(frozen=True, slots=True)
 class DovecotConfiguration:
     """`tree` are the files with their includes; `effective` is `doveconf -a`: every setting,
-    defaults included, as this version understands them."""
+    defaults included, as this version understands them.
+
+    `on_paper`: doveconf was not asked. `outdated`: Dovecot refuses the files as they stand because
+    of TLS settings under old names, and `effective` is of the files under the new ones; `refused`
+    is what it refuses besides, a line each with its place."""
 
     version: Version
     tree: DovecotTree
     effective: tuple[DovecotSetting, ...]
+    on_paper: bool = False
+    outdated: bool = False
+    refused: tuple[str, ...] = ()
 
     def with_tree(self, tree: DovecotTree) -> DovecotConfiguration:
         return replace(self, tree=tree)
@@ -100,6 +107,11 @@ class DovecotConfiguration:
 
     def unix_listeners(self, service: str) -> tuple[str, ...]:
         """The paths of a service's `unix_listener`s, relative ones below `base_dir`."""
+        if self.version < Version(2, 0) and service == "auth":
+            client = ("auth default", "socket listen", "client")
+            return tuple(
+                s.value for s in self.effective if s.block_path == client and s.name == "path"
+            )
         paths = {
             inner.split(" ", 1)[1].strip('"')
             for outer, *rest in (s.block_path for s in self.effective if s.block_path)

@@ -13,7 +13,8 @@ from letterlock.servers.control import control, demand, faults
 from letterlock.servers.postfix_configuration import PostfixConfiguration
 from letterlock.servers.reading import configured, read_configuration_file, refusal
 from letterlock.servers.tools import Completed, Tools
-from letterlock.servers.version import Version, known
+from letterlock.servers.version import Version
+from letterlock.servers.vocabulary import vocabulary
 
 _UNIT = "postfix.service"
 
@@ -52,7 +53,7 @@ class Postfix:
         folder = lines[1].strip()
         if not configured(tools, f"{folder}/main.cf"):
             return None
-        return cls(tools, known("Postfix", version), folder)
+        return cls(tools, vocabulary("postfix").known(version), folder)
 
     def read(self) -> PostfixConfiguration:
         """The configuration as it stands.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from dataclasses import dataclass
 
 from letterlock.model.errors import InputError, Location
 from letterlock.servers.tools import Tools
@@ -23,12 +24,27 @@ def configured(tools: Tools, path: str) -> bool:
     return os.path.lexists(tools.outside(path))
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A checker's complaint taken apart."""
+
+    file: str
+    line: int
+    what: str
+
+
+def placed(complaint: str) -> Placed | None:
+    """The place that a checker's complaint names; None where it names none."""
+    match = _PLACE.search(complaint)
+    return Placed(match["file"], int(match["line"]), match["what"]) if match else None
+
+
 def refusal(server: str, complaint: str, otherwise: Location, checker: str) -> InputError:
     """A line in which a server's own checker refuses the configuration it has, as our error at
     the place it names, or `otherwise`."""
-    placed = _PLACE.search(complaint)
-    where = Location(placed["file"], int(placed["line"])) if placed else otherwise
-    what = placed["what"] if placed else _SPEAKER.sub("", complaint)
+    found = placed(complaint)
+    where = Location(found.file, found.line) if found else otherwise
+    what = found.what if found else _SPEAKER.sub("", complaint)
     return InputError(
         f"{server} refuses its present configuration: {what}",
         where=where,

@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass
 from functools import total_ordering
 
-from letterlock.model.errors import InputError
-
 _NUMBER = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
 
 
@@ -39,17 +37,7 @@ class Version:
     def __str__(self) -> str:
         return f"{self.major}.{self.minor}.{self.patch}"
 
-
-#: The first version whose TLS this program can speak of: Postfix 2.2 brought its own, Dovecot 1.0
-#: was the first release (their release notes).
-OLDEST = {"Postfix": "2.2", "Dovecot": "1.0"}
-
-
-def known(server: str, version: Version) -> Version:
-    """The version itself. Raises InputError where it is older than `OLDEST`."""
-    if version < Version.parse(OLDEST[server]):
-        raise InputError(
-            f"{server} {version} is older than {OLDEST[server]}, the oldest that is known here",
-            remedy=f"upgrade {server}",
-        )
-    return version
+    @property
+    def short(self) -> str:
+        """Without a patch level of 0, as release notes write it: `2.2`, `3.6`, `2.3.15`."""
+        return str(self).removesuffix(".0")
