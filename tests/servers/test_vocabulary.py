@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
-from letterlock.servers.version import Version
 from letterlock.servers.spelling_form import Form, Value
+from letterlock.servers.version import Version
 from letterlock.servers.vocabulary import ServerName, vocabulary
 
 

@@ -18,7 +18,7 @@ from letterlock.model.errors import Location
 
 #: Where distributions keep the roots in one file: Debian and Ubuntu, Fedora and RHEL, SUSE,
 #: Alpine and the BSDs.
-_SYSTEM_FILES = (
+SYSTEM_FILES = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -46,7 +46,7 @@ class TrustStore:
         """The system's store: the file that SSL_CERT_FILE names (openssl-env(7)), else the
         distribution's under `root`. Where there is none the store is empty and says so."""
         named = os.environ.get("SSL_CERT_FILE")
-        candidates = [Path(named)] if named else [root / file[1:] for file in _SYSTEM_FILES]
+        candidates = [Path(named)] if named else [root / file[1:] for file in SYSTEM_FILES]
         for path in candidates:
             if path.is_file():
                 return cls(f"the system's trust store ({path})", path)

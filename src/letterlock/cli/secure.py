@@ -12,7 +12,7 @@ import typer
 from letterlock.cli.certificate_options import (
     AllowSelfSigned,
     CaFile,
-    CertFiles,
+    CertFilesIfAny,
     CertificateOptions,
     ChainFiles,
     FetchMissing,
@@ -40,6 +40,7 @@ _EPILOG = """Examples:
   letterlock secure mail.example.com --cert rsa.crt --key rsa.key --cert ec.crt --key ec.key
   letterlock secure mail.example.com --cert mail.p12 --password-file p12.txt --yes --json -
   letterlock secure mail.example.com --cert full.pem --key mail.key --sasl dovecot --require-tls
+  letterlock secure --modernize
 
 Exit codes: 0 done, or nothing to do; 2 usage or input error; 3 could not determine; 4 refused or
 rolled back: the system is as it was.
@@ -51,10 +52,10 @@ app = verb()
 @app.command(epilog=_EPILOG, no_args_is_help=True)
 def secure(
     host: Annotated[
-        str,
+        str | None,
         typer.Argument(metavar="HOST", help="The name that mail clients use for this server."),
-    ],
-    cert: CertFiles,
+    ] = None,
+    cert: CertFilesIfAny = None,
     key: KeyFiles = None,
     chain: ChainFiles = None,
     password_file: PasswordFile = None,
@@ -120,6 +121,22 @@ def secure(
     sasl: Annotated[
         SaslServer | None, typer.Option(help="Let Dovecot answer AUTH for Postfix.")
     ] = None,
+    modernize: Annotated[
+        bool,
+        typer.Option(
+            "--modernize",
+            help="Only bring TLS settings to the names that these versions know; no certificate.",
+        ),
+    ] = False,
+    postfix_version: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VERSION", help="With --dry-run: plan from Postfix's files, for this version."
+        ),
+    ] = None,
+    dovecot_version: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="The same for Dovecot.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Show the plan; change nothing.")
     ] = False,
@@ -142,7 +159,7 @@ def secure(
     is not as it should be, everything is rolled back.
     """
     options = SecureOptions(
-        host=host,
+        host=host or "",
         profile=profile,
         root=root,
         cert_layout=cert_layout,
@@ -156,9 +173,12 @@ def secure(
         wrapper_ports=tuple(wrapper_port or ()),
         dh_size=dh_size,
         sasl=sasl,
+        modernize=modernize,
+        postfix_version=postfix_version,
+        dovecot_version=dovecot_version,
     )
     certificate = CertificateOptions(
-        certs=tuple(cert),
+        certs=tuple(cert or ()),
         keys=tuple(key or ()),
         chain=tuple(chain or ()),
         password_file=password_file,
@@ -171,10 +191,24 @@ def secure(
     run = RunOptions(
         dry_run=dry_run, rehearse=rehearse, start=start, yes=yes, wait=wait, json_file=json_file
     )
+    _demand_certificate(options, certificate)
     _demand_root(run)
     recover_first(options.root, wait, dry_run=dry_run)
     prepared = _prepare(options, certificate)
     _carry_out(prepared, options, run)
+
+
+def _demand_certificate(options: SecureOptions, certificate: CertificateOptions) -> None:
+    if options.modernize:
+        if certificate != CertificateOptions(certs=()):
+            raise InputError(
+                "--modernize only renames settings: no certificate goes with it",
+                remedy="leave out one of the two (secure renames too)",
+            )
+        return
+    for missing, given in (("HOST", options.host), ("--cert FILE", certificate.certs)):
+        if not given:
+            raise InputError(f"{missing} is missing", remedy="see letterlock secure --help")
 
 
 def _demand_root(run: RunOptions) -> None:
@@ -186,6 +220,10 @@ def _demand_root(run: RunOptions) -> None:
 
 
 def _prepare(options: SecureOptions, certificate: CertificateOptions) -> Prepared:
+    if options.modernize:
+        from letterlock.cli.secure_plan import prepare_modernize
+
+        return prepare_modernize(options)
     bundles = read_pairs(certificate, options.host)
     from letterlock.cli.secure_plan import prepare  # a third of the start-up time
 
@@ -201,11 +239,11 @@ def _carry_out(prepared: Prepared, options: SecureOptions, run: RunOptions) -> N
     from letterlock.cli.secure_plan import refuse_invalid, refuse_taken_ports
     from letterlock.cli.secure_screen import PlanScreen
 
-    screen = PlanScreen(prepared, options.host, quiet=run.json_file == "-")
+    screen = PlanScreen(prepared, quiet=run.json_file == "-")
     if options.root == Path("/"):
         refuse_taken_ports(prepared, run.start)
     if run.dry_run:
-        _tell_dry_run(prepared, options, run, screen)
+        _tell_dry_run(prepared, run, screen)
         return
     if prepared.plan.changes:
         refuse_invalid(prepared)
@@ -217,13 +255,11 @@ def _carry_out(prepared: Prepared, options: SecureOptions, run: RunOptions) -> N
     SecureRun(prepared, options, run, screen).execute()
 
 
-def _tell_dry_run(
-    prepared: Prepared, options: SecureOptions, run: RunOptions, screen: PlanScreen
-) -> None:
+def _tell_dry_run(prepared: Prepared, run: RunOptions, screen: PlanScreen) -> None:
     if run.json_file is not None:
         from letterlock.cli.secure_document import secure_document
 
-        write_json(run.json_file, secure_document(prepared, options.host))
+        write_json(run.json_file, secure_document(prepared))
     screen.show()
 
 

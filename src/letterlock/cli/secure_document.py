@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 def secure_document(
     prepared: Prepared,
-    host: str,
     rehearsal: Rehearsal | None = None,
     outcome: Outcome | None = None,
     facts: TargetFacts | None = None,
@@ -28,8 +27,8 @@ def secure_document(
     """One object. `facts` are those of the outcome; a dry run has neither."""
     return {
         "format_version": 1,
-        "verb": "secure",
-        "host": host,
+        "verb": prepared.plan.verb,
+        "host": prepared.plan.subject,
         "exit_code": int(ExitCode.of(error) if error else ExitCode.FINE),
         "error": str(error) if error else None,
         "changed": bool(outcome and outcome.changed),

@@ -22,7 +22,8 @@ class SaslServer(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecureOptions:
-    """The options that shape the plan."""
+    """The options that shape the plan. `host` is empty only with `modernize`; the versions are
+    those that a server is taken to be of, from its files alone."""
 
     host: str
     profile: str
@@ -38,6 +39,9 @@ class SecureOptions:
     dh_size: int | None
     sasl: SaslServer | None
     single: bool = False
+    modernize: bool = False
+    postfix_version: str | None = None
+    dovecot_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

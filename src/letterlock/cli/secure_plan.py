@@ -12,10 +12,18 @@ from letterlock.certs.bundle import Bundle
 from letterlock.certs.carry import Carried, carry_over
 from letterlock.certs.names import ascii_name
 from letterlock.certs.store import STORE, Layout, plan_store
-from letterlock.certs.trust import TrustStore
+from letterlock.certs.trust import SYSTEM_FILES, TrustStore
 from letterlock.cli.secure_options import SecureOptions
+from letterlock.cli.secure_versions import (
+    assumed_versions,
+    needs_dh,
+    read_servers,
+    refuse_unasked,
+    server_name,
+)
 from letterlock.install.intent import Intent, Surroundings
 from letterlock.install.plan import Configurations, plan_secure
+from letterlock.install.plan_modernize import plan_modernize
 from letterlock.model.errors import InputError, Location, RefusedError
 from letterlock.model.plan import Change, DirectoryChange, FileChange, Plan, Reason
 from letterlock.profiles.profile import PROTOCOL_VERSIONS, load
@@ -33,17 +41,20 @@ from letterlock.servers.tools import Tools
 _CIPHER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+_=.-]*")
 #: The groups of RFC 7919 that OpenSSL can write as parameters.
 DH_SIZES = (2048, 3072, 4096, 6144, 8192)
+#: Of the file for a Dovecot that does no TLS without one.
+_SPARE_DH = 3072
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A plan, the servers it is for, and what is believed on the wire afterwards. `notices` are
-    of the certificates."""
+    of the certificates; `configurations` are what the plan was made from."""
 
     plan: Plan
     notices: tuple[str, ...]
     servers: tuple[Postfix | Dovecot, ...]
     trust: TrustStore
+    configurations: Configurations
 
 
 def prepare(
@@ -58,12 +69,8 @@ def prepare(
 
     Raises InputError and RefusedError; nothing is changed either way."""
     tools = Tools.for_root(options.root)
-    servers = find_servers(tools)
-    postfix = next((server for server in servers if isinstance(server, Postfix)), None)
-    dovecot = next((server for server in servers if isinstance(server, Dovecot)), None)
-    configurations = Configurations(
-        postfix.read() if postfix else None, dovecot.read() if dovecot else None
-    )
+    servers = find_servers(tools, assumed_versions(options))
+    configurations, postfix = read_servers(servers)
     carried = _carried(options, given, trust, allow_self_signed)
     bundles = (*given, carried.bundle) if carried.bundle else given
     stored = plan_store(
@@ -85,13 +92,24 @@ def prepare(
         server_preference=options.server_preference,
         wrapper_ports=options.wrapper_ports,
         dh_file=_dh_file(options.dh_size),
+        spare_dh_file=_dh_file(_SPARE_DH if needs_dh(configurations) else None),
         sasl="dovecot" if options.sasl else None,
     )
     surroundings = _surroundings(tools, intent.host, postfix, configurations)
-    further = _dh_changes(tools, options.dh_size, stored.changes)
+    size = options.dh_size or (_SPARE_DH if needs_dh(configurations) else None)
+    further = _dh_changes(tools, size, stored.changes)
     plan = plan_secure(intent, configurations, surroundings, further)
     notices = (*(notice for bundle in given for notice in bundle.notices), *carried.notices)
-    return Prepared(plan, notices, servers, _believed(bundles, trust))
+    return Prepared(plan, notices, servers, _believed(bundles, trust), configurations)
+
+
+def prepare_modernize(options: SecureOptions) -> Prepared:
+    """The same for `--modernize`, which needs no certificate."""
+    servers = find_servers(Tools.for_root(options.root), assumed_versions(options))
+    configurations, _ = read_servers(servers)
+    host = ascii_name(options.host) if options.host else server_name(configurations)
+    plan = plan_modernize(configurations, host)
+    return Prepared(plan, (), servers, TrustStore.system(options.root), configurations)
 
 
 def _carried(
@@ -144,11 +162,13 @@ def _surroundings(
 ) -> Surroundings:
     present: PostfixConfiguration | None = configurations.postfix
     dovecot: DovecotConfiguration | None = configurations.dovecot
+    crypto = tools if tools.has("openssl") else Tools()
     return Surroundings(
-        expand_ciphers=lambda text: cipher_suites(tools, text),
+        expand_ciphers=lambda text: cipher_suites(crypto, text),
         knows_group=cache(lambda group: openssl_knows_group(tools, group)),
         sasl=sasl_state(tools, present, dovecot) if present else None,
         sni_entries=postfix.served_names(host) if postfix else (),
+        ca_file=next((file for file in SYSTEM_FILES if tools.outside(file).is_file()), None),
     )
 
 
@@ -166,7 +186,8 @@ def _dh_changes(tools: Tools, size: int | None, before: tuple[Change, ...]) -> t
     file = _dh_file(size)
     if file is None:
         return ()
-    done = tools.run(
+    crypto = tools if tools.has("openssl") else Tools()
+    done = crypto.run(
         "openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", f"group:ffdhe{size}"
     )
     if not done.ok:
@@ -186,7 +207,16 @@ def _dh_changes(tools: Tools, size: int | None, before: tuple[Change, ...]) -> t
 def refuse_invalid(prepared: Prepared) -> None:
     """Raise InputError where a server's own checker refuses the configuration that it has: what
     comes of a change to it could not be told from what was wrong before."""
+    refuse_unasked(prepared.servers)
+    dovecot_now = prepared.configurations.dovecot
+    for line in dovecot_now.refused if dovecot_now else ():
+        raise InputError(
+            f"{line}: this stops Dovecot and is not about TLS",
+            remedy="mend it first (--dry-run lists all such lines, and shows the TLS part)",
+        )
     for server in prepared.servers:
+        if isinstance(server, Dovecot) and dovecot_now is not None and dovecot_now.outdated:
+            continue
         if isinstance(server, Postfix):
             main_file, checker = f"{server.folder}/main.cf", "postfix check"
         else:

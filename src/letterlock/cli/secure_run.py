@@ -68,7 +68,7 @@ class SecureRun:
         if self._run.json_file is None:
             return
         facts = self._facts(outcome.facts) if outcome else None
-        told = secure_document(self._prepared, self._options.host, rehearsal, outcome, facts, error)
+        told = secure_document(self._prepared, rehearsal, outcome, facts, error)
         write_json(self._run.json_file, told)
 
     def _apply(self, tell: Callable[[str], None]) -> Outcome:
@@ -116,11 +116,12 @@ class SecureRun:
         types = sorted({fact.key_type for fact in outcome.facts if fact.key_type}, reverse=True)
         if types:
             seen += f", each certificate by a client that speaks {' or '.join(types)} alone"
-        host = self._options.host
+        host = self._plan.subject
         if not outcome.changed:
             return f"{host}: nothing to change; {seen if outcome.facts else 'nothing runs'}."
         if outcome.facts:
-            return f"{host}: secured. {seen}."
+            how = "secured" if self._plan.expectations else "TLS settings under today's names"
+            return f"{host}: {how}. {seen}."
         if isinstance(rehearsal, Rehearsed):
             ports = len({fact.endpoint.port for fact in rehearsal.facts})
             return f"{host}: written, and rehearsed on {ports} ports; no server runs now."
@@ -128,8 +129,8 @@ class SecureRun:
 
     def _facts(self, endpoints: tuple[EndpointFacts, ...]) -> TargetFacts:
         return TargetFacts(
-            target=self._options.host,
-            name=self._options.host,
+            target=self._plan.subject,
+            name=self._plan.subject,
             started=self._began,
             seconds=time.time() - self._began.timestamp(),
             endpoints=together(endpoints),

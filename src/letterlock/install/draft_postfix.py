@@ -9,6 +9,7 @@ from letterlock.conf.main_cf import MainCf
 from letterlock.conf.master_cf import MasterCf, MasterService
 from letterlock.model.plan import FileChange, Reason
 from letterlock.model.service import Endpoint
+from letterlock.profiles.profile import RoleProfile
 from letterlock.servers.postfix_configuration import Listener, PostfixConfiguration
 from letterlock.servers.spelling_form import Value
 from letterlock.servers.vocabulary import Spelling, vocabulary
@@ -49,6 +50,28 @@ class PostfixDraft:
     def spelling(self, concept: str) -> Spelling | None:
         """How this version says a concept."""
         return vocabulary("postfix").spelling(concept, self.before.version)
+
+    def able(self, ability: str) -> bool:
+        return vocabulary("postfix").able(ability, self.before.version)
+
+    def exclusions(self, role: RoleProfile) -> tuple[str, ...]:
+        """The suites that a profile excludes, but for those without which a Postfix that cannot
+        do ECDHE would have none left."""
+        needed = () if self.able("ECDHE") else ("kRSA", "kDHE", "SHA1")
+        return tuple(word for word in role.exclude_ciphers if word not in needed)
+
+    def level_override(self, level: str) -> tuple[str, str]:
+        """The `-o` that says `may` or `encrypt`, as this version says it (postconf(5)
+        smtpd_enforce_tls)."""
+        row = self.spelling("tls")
+        if row is not None and row.name == "smtpd_use_tls":
+            return ("smtpd_enforce_tls" if level == "encrypt" else row.name), "yes"
+        return "smtpd_tls_security_level", level
+
+    def knows(self, name: str) -> bool:
+        """Whether this version has a setting of the table under that name."""
+        rows = vocabulary("postfix").spellings
+        return any(row.name == name and row.known_to(self.before.version) for row in rows)
 
     def say(self, concept: str, value: Value, why: str) -> None:
         """Set what this version calls a concept; a version without a word for it is told of."""

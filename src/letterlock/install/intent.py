@@ -47,13 +47,15 @@ class Surroundings:
     """What the plan must know of the system beyond the configurations, gathered beforehand so
     that planning stays pure. `expand_ciphers` gives the suites OpenSSL makes of a cipher list,
     None where it does not understand it; `sni_entries` are the Postfix SNI maps that hold the
-    host; `dovecot_ports` are the ports on which Dovecot listens."""
+    host; `dovecot_ports` are the ports on which Dovecot listens; `ca_file` is the file of the
+    system's trust anchors."""
 
     expand_ciphers: Callable[[str], frozenset[str] | None]
     knows_group: Callable[[str], bool]
     sasl: Sasl | None
     sni_entries: tuple[Location, ...] = ()
     dovecot_ports: frozenset[int] = frozenset()
+    ca_file: str | None = None
 
     def groups(self, role: RoleProfile) -> tuple[str, ...]:
         """The profile's named groups, those left out that this OpenSSL cannot do."""

@@ -9,6 +9,7 @@ from letterlock.install.draft_postfix import PostfixDraft
 from letterlock.install.intent import Intent, Surroundings
 from letterlock.install.plan_dovecot import plan_dovecot
 from letterlock.install.plan_postfix import plan_postfix
+from letterlock.install.version_notices import version_notices
 from letterlock.model.errors import InputError
 from letterlock.model.plan import Change, Expectation, Plan
 from letterlock.model.service import Endpoint
@@ -58,6 +59,7 @@ def plan_secure(
         servers=_servers(intent, postfix, dovecot),
         expectations=_expectations(intent, postfix, dovecot),
         notices=(
+            *version_notices(configurations.postfix, configurations.dovecot),
             *(postfix.notices if postfix else ()),
             *(dovecot.notices if dovecot else ()),
         ),

@@ -88,11 +88,11 @@ def _refuse_dying_ports(draft: PostfixDraft, sasl: bool) -> None:
             )
 
 
-def _required(service: Service, *, sasl: bool) -> tuple[tuple[str, str], ...]:
+def _required(draft: PostfixDraft, service: Service, *, sasl: bool) -> tuple[tuple[str, str], ...]:
     """The overrides a fresh service must have, in the stock order."""
     name = SUBMISSION.name if service is SUBMISSION else SUBMISSIONS.name
     tls = (
-        ("smtpd_tls_security_level", "encrypt")
+        draft.level_override("encrypt")
         if service is SUBMISSION
         else ("smtpd_tls_wrappermode", "yes")
     )
@@ -111,7 +111,7 @@ def _names(draft: PostfixDraft, service: Service) -> tuple[str, ...]:
 
 def _add(draft: PostfixDraft, service: Service, port: int, *, sasl: bool) -> None:
     """Uncomment the stock service in place, or add it behind its relatives."""
-    required = _required(service, sasl=sasl)
+    required = _required(draft, service, sasl=sasl)
     wanted = [*(name for name, _ in required), *_RESETS]
     names = _names(draft, service) if port == service.port else ()
     for name in names:
@@ -199,13 +199,8 @@ def _listener_level(draft: PostfixDraft, intent: Intent, listener: Listener) -> 
         draft.now.level(draft.entry(listener)) != wanted
         and stronger_level(draft.now.level(draft.entry(listener)), wanted) == wanted
     ):
-        draft.set_override(
-            listener,
-            "smtpd_tls_security_level",
-            wanted,
-            "--require-tls" if users and intent.require_tls else "as strict as it was",
-            source,
-        )
+        why = "--require-tls" if users and intent.require_tls else "as strict as it was"
+        draft.set_override(listener, *draft.level_override(wanted), why, source)
 
 
 def _users_port(draft: PostfixDraft, intent: Intent, listener: Listener, *, sasl: bool) -> None:
@@ -223,7 +218,11 @@ def _users_port(draft: PostfixDraft, intent: Intent, listener: Listener, *, sasl
     if not wrapped and draft.now.level(draft.entry(listener)) == "may":
         for name, mandatory in _MANDATORY_BAR:
             value = _reference(draft, mandatory)
-            if value and not any(o.name == name for o in draft.entry(listener).overrides):
+            if (
+                value
+                and draft.knows(name)
+                and not any(o.name == name for o in draft.entry(listener).overrides)
+            ):
                 draft.set_override(
                     listener,
                     name,
@@ -272,7 +271,7 @@ def _lifted(draft: PostfixDraft, intent: Intent, name: str, value: str) -> str |
         case "ciphers":
             return role.cipher_grade if weaker_grade(value, role.cipher_grade) else None
         case "exclude_ciphers":
-            return with_exclusions(value, (*role.exclude_ciphers, *intent.exclude_ciphers))
+            return with_exclusions(value, (*draft.exclusions(role), *intent.exclude_ciphers))
     return None
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from letterlock.install.certificate_postfix import plan_certificate
 from letterlock.install.draft_postfix import PostfixDraft
 from letterlock.install.intent import Intent, Surroundings
+from letterlock.install.modernize_postfix import modernize_postfix
 from letterlock.install.plan_master import plan_master
+from letterlock.install.plan_outbound import plan_outbound
 from letterlock.model.errors import RefusedError
 from letterlock.model.service import Role
 from letterlock.profiles.profile import RoleProfile
@@ -18,9 +20,6 @@ from letterlock.servers.strength import (
     with_exclusions,
 )
 
-#: Names that Postfix 2.3 replaced by smtpd_tls_security_level, which overrides them.
-_LEGACY_LEVEL_NAMES = ("smtpd_use_tls", "smtpd_enforce_tls")
-
 
 def plan_postfix(
     intent: Intent, configuration: PostfixConfiguration, surroundings: Surroundings
@@ -29,6 +28,7 @@ def plan_postfix(
 
     Raises RefusedError where a plan would leave a port that does not work."""
     draft = PostfixDraft(configuration)
+    modernize_postfix(draft)
     _refuse_stale_sni(intent, surroundings)
     plan_certificate(draft, intent)
     _level(draft)
@@ -40,6 +40,7 @@ def plan_postfix(
     _preference(draft, intent)
     _diffie_hellman(draft, intent)
     _sasl_socket(draft, intent)
+    plan_outbound(draft, intent, surroundings)
     plan_master(draft, intent, surroundings)
     _other_instances(draft)
     return draft
@@ -58,18 +59,13 @@ def _refuse_stale_sni(intent: Intent, surroundings: Surroundings) -> None:
 def _level(draft: PostfixDraft) -> None:
     present = draft.before.level()
     level = stronger_level(present, "may")
-    if draft.before.value("smtpd_tls_security_level") != level:
+    row = draft.spelling("tls")
+    if row and draft.now.value(row.name) != row.write(level):
         draft.say("tls", level, "STARTTLS is offered to every client (RFC 3207)")
     if level == "encrypt":
         draft.notices.append(
             "port 25 requires TLS (smtpd_tls_security_level = encrypt): kept, though senders "
             "without TLS cannot deliver mail (RFC 3207 section 4)"
-        )
-    for name in _LEGACY_LEVEL_NAMES:
-        draft.drop_main(
-            name,
-            "smtpd_tls_security_level says it since Postfix 2.3",
-            "Postfix 3.9 RELEASE_NOTES: deprecated",
         )
 
 
@@ -131,8 +127,13 @@ def _mandatory(draft: PostfixDraft, intent: Intent) -> None:
     why = f"for users' ports, profile {intent.profile.name} ({intent.profile.source})"
     _floor(draft, "minimum-protocol-mandatory", floor, why)
     _grade(draft, "cipher-grade-mandatory", role.cipher_grade, why)
-    words = (*role.exclude_ciphers, *intent.exclude_ciphers)
-    _exclude(draft, "exclude-ciphers-mandatory", words, why)
+    words = draft.exclusions(role)
+    _exclude(draft, "exclude-ciphers-mandatory", (*words, *intent.exclude_ciphers), why)
+    if words != role.exclude_ciphers:
+        draft.notices.append(
+            f"Postfix {draft.before.version} cannot do ECDHE: kRSA, kDHE and SHA1 stay allowed on "
+            "users' ports, or it would have no suite left"
+        )
 
 
 def _groups(draft: PostfixDraft, groups: tuple[str, ...]) -> None:

@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass, fields
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -75,6 +75,16 @@ class RoleProfile:
     extended_master_secret: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundProfile:
+    """What `secure` asks of mail that Postfix sends, beside TLS wherever it is offered. `log_level`
+    is the least smtp_tls_loglevel (0 to 4); `trust_system`: the system's trust anchors are believed
+    where none are set."""
+
+    log_level: Annotated[int, msgspec.Meta(ge=0, le=4)] = 1
+    trust_system: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """What good TLS is, per role, and who says so."""
@@ -85,6 +95,7 @@ class Profile:
     mx: RoleProfile
     submission: RoleProfile
     access: RoleProfile
+    outbound: OutboundProfile = OutboundProfile()
 
     def role(self, role: Role) -> RoleProfile:
         match role:
@@ -142,12 +153,13 @@ def _no_unknown_keys(data: dict[str, Any]) -> None:
     """A slip of the pen must not lower the bar unnoticed."""
     known = {field.name for field in fields(Profile)}
     role_known = {field.name for field in fields(RoleProfile)} | {"same_as"}
+    outbound_known = {field.name for field in fields(OutboundProfile)}
     for key, value in data.items():
         if key not in known:
             raise msgspec.ValidationError(f"unknown key `{key}`")
         if isinstance(value, dict):
             for inner in value:
-                if inner not in role_known:
+                if inner not in (outbound_known if key == "outbound" else role_known):
                     raise msgspec.ValidationError(f"unknown key `{inner}` - at `$.{key}`")
 
 

@@ -87,13 +87,19 @@ class Dovecot:
         said = self._faults(done)
         if said:
             return self._read_outdated(tree, said[0])
-        return DovecotConfiguration(self.version, tree, _settings(done.stdout))
+        printed = (done.stdout, *(self._doveconf(*flags).stdout for flags in self._unsaid()))
+        return DovecotConfiguration(self.version, tree, _settings(b"".join(printed)))
+
+    def _unsaid(self) -> tuple[tuple[str, ...], ...]:
+        """What else to ask doveconf. Since 2.4 `-a` shows of a service only what the files set, not
+        its defaults, no `base_dir`, and as `listen` that of a listener (seen with 2.4.1, 2.4.5)."""
+        return () if self.version < Version(2, 4) else (("-a", "service"), ("base_dir", "listen"))
 
     def _read_outdated(self, tree: DovecotTree, complaint: str) -> DovecotConfiguration:
         modern = modernized(tree, self.version)
         if not modern.reasons:
             raise refusal("Dovecot", complaint, Location(self.file), "doveconf -n")
-        tried = trial(self.tools, self.version, modern.tree, self._faults)
+        tried = trial(self.tools, self.version, modern.tree, self._faults, self._unsaid())
         for unplaced in tried.unplaced:
             raise refusal("Dovecot", unplaced, Location(self.file), "doveconf -n")
         return DovecotConfiguration(

@@ -60,7 +60,10 @@ class DovecotConfiguration:
         return found.strip().strip('"').strip()
 
     def protocols(self) -> tuple[str, ...]:
-        return tuple(self.value("protocols").replace(",", " ").split())
+        """The enabled ones; since 2.4 also as a list of yes and no: `protocols { imap = yes }`."""
+        enabled = self.value("protocols").replace(",", " ").split()
+        listed = (each for each in self.effective if each.block_path == ("protocols",))
+        return (*enabled, *(each.name for each in listed if each.value.strip() == "yes"))
 
     def inet_listeners(self) -> Iterator[InetListener]:
         """The listeners of the login services whose protocol is enabled and whose port is not 0."""

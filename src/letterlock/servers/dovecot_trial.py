@@ -37,16 +37,19 @@ def trial(
     version: Version,
     tree: DovecotTree,
     faults: Callable[[Completed], Sequence[str]],
+    further: Sequence[tuple[str, ...]] = (),
 ) -> Trial:
-    """Let doveconf read the tree's lines. Raises UndeterminedError where no file can be had for
-    them."""
+    """Let doveconf read the tree's lines; `further` are what else to ask it than `-a`. Raises
+    UndeterminedError where no file can be had for the lines."""
     lines = list(tree.flat())
     refused: list[str] = []
     for _ in range(_MOST):
-        done = _dump(tools, [text for text, _ in lines])
+        texts = [text for text, _ in lines]
+        done = _dump(tools, texts, ("-a",))
         said = faults(done)
         if not said:
-            return Trial(done.stdout, tuple(refused), ())
+            more = (_dump(tools, texts, flags).stdout for flags in further)
+            return Trial(b"".join((done.stdout, *more)), tuple(refused), ())
         found = placed(said[0])
         if found is None or not 0 < found.line <= len(lines):
             return Trial(b"", tuple(refused), tuple(said))
@@ -56,9 +59,9 @@ def trial(
     return Trial(b"", (*refused, "and more"), (f"more than {_MOST} settings are refused",))
 
 
-def _dump(tools: Tools, lines: Iterable[str]) -> Completed:
+def _dump(tools: Tools, lines: Iterable[str], flags: tuple[str, ...]) -> Completed:
     with _file(tools, "".join(f"{line}\n" for line in lines)) as path:
-        return tools.run("doveconf", "-c", path, "-a")
+        return tools.run("doveconf", "-c", path, *flags)
 
 
 @contextmanager

@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from letterlock.model.errors import InputError
 from letterlock.servers.dovecot import Dovecot
 from letterlock.servers.postfix import Postfix
 from letterlock.servers.tools import Tools
+from letterlock.servers.version import Version
+from letterlock.servers.vocabulary import ServerName
 
 
-def find_servers(tools: Tools) -> tuple[Postfix | Dovecot, ...]:
-    """Postfix and Dovecot as found; one of the two alone is a normal case.
+def find_servers(
+    tools: Tools, assumed: Mapping[ServerName, Version] | None = None
+) -> tuple[Postfix | Dovecot, ...]:
+    """Postfix and Dovecot as found; one of the two alone is a normal case. Those in `assumed` are
+    taken to be of that version, and read from their files alone.
 
     Raises InputError when there is neither."""
-    found = tuple(server for server in (Postfix.find(tools), Dovecot.find(tools)) if server)
+    versions = assumed or {}
+    postfix, dovecot = versions.get("postfix"), versions.get("dovecot")
+    found = tuple(
+        server
+        for server in (
+            Postfix.assume(tools, postfix) if postfix else Postfix.find(tools),
+            Dovecot.assume(tools, dovecot) if dovecot else Dovecot.find(tools),
+        )
+        if server
+    )
     if not found:
         raise InputError(
             f"neither Postfix nor Dovecot is installed below {tools.root}",
-            remedy="install one, or name another root with --root",
+            remedy=_way_out(tools),
         )
     return found
+
+
+def _way_out(tools: Tools) -> str:
+    files = {"postfix": "/etc/postfix/main.cf", "dovecot": "/etc/dovecot/dovecot.conf"}
+    options = [f"--{name}-version" for name, file in files.items() if tools.outside(file).exists()]
+    if not options:
+        return "install one, or name another root with --root"
+    return f"to plan from the files alone, say {' and '.join(options)}, with --dry-run"

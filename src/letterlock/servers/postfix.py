@@ -17,15 +17,20 @@ from letterlock.servers.version import Version
 from letterlock.servers.vocabulary import vocabulary
 
 _UNIT = "postfix.service"
+#: Where Postfix is configured by its own default.
+_FOLDER = "/etc/postfix"
 
 
 @dataclass(frozen=True, slots=True)
 class Postfix:
-    """One Postfix instance; `folder` is its configuration folder (`postconf config_directory`)."""
+    """One Postfix instance; `folder` is its configuration folder (`postconf config_directory`).
+    `on_paper`: its programs are not asked, so it is read from its files alone, and nothing can be
+    applied."""
 
     tools: Tools
     version: Version
     folder: str
+    on_paper: bool = False
 
     @property
     def name(self) -> str:
@@ -55,6 +60,15 @@ class Postfix:
             return None
         return cls(tools, vocabulary("postfix").known(version), folder)
 
+    @classmethod
+    def assume(cls, tools: Tools, version: Version) -> Postfix:
+        """Postfix as its files alone show it, taken to be of a version.
+
+        Raises InputError where there is no configuration, or for a version too old."""
+        if not configured(tools, f"{_FOLDER}/main.cf"):
+            raise InputError(f"there is no {_FOLDER}/main.cf below {tools.root}")
+        return cls(tools, vocabulary("postfix").known(version), _FOLDER, on_paper=True)
+
     def read(self) -> PostfixConfiguration:
         """The configuration as it stands.
 
@@ -62,7 +76,15 @@ class Postfix:
         refuses."""
         main = MainCf.parse(*self._file("main.cf"))
         master = MasterCf.parse(*self._file("master.cf"))
-        for flag, document in (("-n", main), ("-M", master)):
+        if self.on_paper:
+            for wrong in (*main.faults(), *master.faults()):
+                raise wrong
+            defaults = vocabulary("postfix").default_values(self.version)
+            return PostfixConfiguration(
+                self.version, self.folder, main, master, defaults, on_paper=True
+            )
+        checks = (("-n", main), ("-M", master)) if self._lists_services() else (("-n", main),)
+        for flag, document in checks:
             for complaint in self._faults(self._run_postconf(flag)):
                 # Of a service's type or flags postconf does not say the line.
                 fault = next((one for one in master.faults() if one.where), None)
@@ -83,12 +105,15 @@ class Postfix:
     def _run_postconf(self, *flags: str) -> Completed:
         return self.tools.run("postconf", "-c", self.folder, *flags)
 
+    def _lists_services(self) -> bool:
+        return vocabulary("postfix").able("postconf -M", self.version)
+
     def running(self) -> bool:
-        return self._postfix("status").ok
+        return not self.on_paper and self._postfix("status").ok
 
     def validate(self) -> tuple[str, ...]:
         return (
-            *self._faults(self._run_postconf("-M")),
+            *(self._faults(self._run_postconf("-M")) if self._lists_services() else ()),
             *self._faults(self._postfix("check", terminal=True)),
         )
 
@@ -126,7 +151,9 @@ class Postfix:
     def served_names(self, host: str) -> tuple[Location, ...]:
         """The SNI maps (`tls_server_sni_maps`) that hold an entry of their own for a host: such
         an entry, not `main.cf`, decides what a client that names the host is served."""
-        found = []
+        found: list[Location] = []
+        if self.on_paper:
+            return ()
         configuration = self.read()
         for table in configuration.value("tls_server_sni_maps").replace(",", " ").split():
             done = self.tools.run("postmap", "-c", self.folder, "-F", "-q", host, table)

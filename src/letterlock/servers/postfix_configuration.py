@@ -36,13 +36,15 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class PostfixConfiguration:
-    """`main.cf` and `master.cf` of one instance. `defaults` is `postconf -d`, unexpanded."""
+    """`main.cf` and `master.cf` of one instance. `defaults` is `postconf -d`, unexpanded;
+    `on_paper`: those of the version table, since postconf was not asked."""
 
     version: Version
     folder: str
     main: MainCf
     master: MasterCf
     defaults: Mapping[str, str]
+    on_paper: bool = False
 
     def with_documents(self, main: MainCf, master: MasterCf) -> PostfixConfiguration:
         return replace(self, main=main, master=master)
@@ -68,12 +70,19 @@ class PostfixConfiguration:
     def level(self, entry: MasterService | None = None) -> str:
         """The TLS level in force: `smtpd_tls_security_level`, else what the names before Postfix
         2.3 ask (postconf(5) smtpd_tls_security_level)."""
-        level = self.value("smtpd_tls_security_level", entry)
+        return self.level_of("smtpd", entry)
+
+    def level_of(self, part: str, entry: MasterService | None = None) -> str:
+        """The same of another part of Postfix: smtp, lmtp, postscreen, tlsproxy. What the client
+        was to enforce was the name in the certificate too, unless that was turned off (postconf(5)
+        smtp_enforce_tls)."""
+        level = self.value(f"{part}_tls_security_level", entry)
         if level:
             return level
-        if self.enabled("smtpd_enforce_tls", entry):
-            return "encrypt"
-        return "may" if self.enabled("smtpd_use_tls", entry) else "none"
+        if self.enabled(f"{part}_enforce_tls", entry):
+            peername = self.value(f"{part}_tls_enforce_peername", entry).lower() != "no"
+            return "verify" if part in ("smtp", "lmtp") and peername else "encrypt"
+        return "may" if self.enabled(f"{part}_use_tls", entry) else "none"
 
     def listeners(self) -> Iterator[Listener]:
         """The entries that speak SMTP to clients (smtpd, postscreen), in file order."""

@@ -1,0 +1,71 @@
+"""Which versions a plan of `secure` is for: those found, or those that the command line says."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+
+from letterlock.cli.secure_options import SecureOptions
+from letterlock.install.plan import Configurations
+from letterlock.model.errors import InputError, RefusedError
+from letterlock.servers.dovecot import Dovecot
+from letterlock.servers.postfix import Postfix
+from letterlock.servers.version import Version
+from letterlock.servers.vocabulary import ServerName, vocabulary
+
+
+def assumed_versions(options: SecureOptions) -> dict[ServerName, Version]:
+    """`--postfix-version` and `--dovecot-version`. Raises InputError for what is no version."""
+    said: dict[ServerName, str | None] = {
+        "postfix": options.postfix_version,
+        "dovecot": options.dovecot_version,
+    }
+    return {name: _version(name, text) for name, text in said.items() if text is not None}
+
+
+def _version(server: ServerName, text: str) -> Version:
+    try:
+        version = Version.parse(text)
+    except ValueError:
+        raise InputError(
+            f"--{server}-version: {text!r} is no version", remedy="write it as 3.4.0 or 2.2"
+        ) from None
+    return vocabulary(server).known(version)
+
+
+def read_servers(
+    servers: Sequence[Postfix | Dovecot],
+) -> tuple[Configurations, Postfix | None]:
+    """The configurations of those found, and Postfix itself."""
+    postfix = next((server for server in servers if isinstance(server, Postfix)), None)
+    dovecot = next((server for server in servers if isinstance(server, Dovecot)), None)
+    read = Configurations(postfix.read() if postfix else None, dovecot.read() if dovecot else None)
+    return read, postfix
+
+
+def refuse_unasked(servers: Sequence[Postfix | Dovecot]) -> None:
+    """Raise RefusedError where a server's own checker cannot be asked about what is written."""
+    for server in servers:
+        if server.on_paper:
+            raise RefusedError(
+                f"what is written for {server.name} {server.version} could not be validated, since "
+                "its own programs are not asked",
+                remedy="add --dry-run, and apply the difference by hand",
+            )
+
+
+def needs_dh(configurations: Configurations) -> bool:
+    """Whether Dovecot does no TLS without Diffie-Hellman parameters, and has none."""
+    dovecot = configurations.dovecot
+    if dovecot is None:
+        return False
+    words = vocabulary("dovecot")
+    row = words.spelling("dh-file", dovecot.version)
+    asked = not words.able("no DH parameters needed", dovecot.version)
+    return asked and row is not None and not dovecot.tree.get(row.name)
+
+
+def server_name(configurations: Configurations) -> str:
+    """What the machine calls itself in mail, else its host name."""
+    said = configurations.postfix.value("myhostname") if configurations.postfix else ""
+    return said or socket.gethostname()
