@@ -239,7 +239,7 @@ def _carry_out(prepared: Prepared, options: SecureOptions, run: RunOptions) -> N
     from letterlock.cli.secure_plan import refuse_invalid, refuse_taken_ports
     from letterlock.cli.secure_screen import PlanScreen
 
-    screen = PlanScreen(prepared, quiet=run.json_file == "-")
+    screen = PlanScreen(prepared, options.host or prepared.plan.subject, quiet=run.json_file == "-")
     if options.root == Path("/"):
         refuse_taken_ports(prepared, run.start)
     if run.dry_run:
@@ -259,7 +259,7 @@ def _tell_dry_run(prepared: Prepared, run: RunOptions, screen: PlanScreen) -> No
     if run.json_file is not None:
         from letterlock.cli.secure_document import secure_document
 
-        write_json(run.json_file, secure_document(prepared))
+        write_json(run.json_file, secure_document(prepared, screen.host))
     screen.show()
 
 

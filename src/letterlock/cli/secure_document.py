@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 def secure_document(
     prepared: Prepared,
+    host: str,
     rehearsal: Rehearsal | None = None,
     outcome: Outcome | None = None,
     facts: TargetFacts | None = None,
@@ -28,7 +29,7 @@ def secure_document(
     return {
         "format_version": 1,
         "verb": prepared.plan.verb,
-        "host": prepared.plan.subject,
+        "host": host,
         "exit_code": int(ExitCode.of(error) if error else ExitCode.FINE),
         "error": str(error) if error else None,
         "changed": bool(outcome and outcome.changed),

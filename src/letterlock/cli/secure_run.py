@@ -41,6 +41,7 @@ class SecureRun:
     ) -> None:
         self._prepared = prepared
         self._plan = prepared.plan
+        self._host = options.host or prepared.plan.subject
         self._options = options
         self._run = run
         self._screen = screen
@@ -68,7 +69,7 @@ class SecureRun:
         if self._run.json_file is None:
             return
         facts = self._facts(outcome.facts) if outcome else None
-        told = secure_document(self._prepared, rehearsal, outcome, facts, error)
+        told = secure_document(self._prepared, self._host, rehearsal, outcome, facts, error)
         write_json(self._run.json_file, told)
 
     def _apply(self, tell: Callable[[str], None]) -> Outcome:
@@ -116,7 +117,7 @@ class SecureRun:
         types = sorted({fact.key_type for fact in outcome.facts if fact.key_type}, reverse=True)
         if types:
             seen += f", each certificate by a client that speaks {' or '.join(types)} alone"
-        host = self._plan.subject
+        host = self._host
         if not outcome.changed:
             return f"{host}: nothing to change; {seen if outcome.facts else 'nothing runs'}."
         if outcome.facts:
@@ -129,8 +130,8 @@ class SecureRun:
 
     def _facts(self, endpoints: tuple[EndpointFacts, ...]) -> TargetFacts:
         return TargetFacts(
-            target=self._plan.subject,
-            name=self._plan.subject,
+            target=self._host,
+            name=self._host,
             started=self._began,
             seconds=time.time() - self._began.timestamp(),
             endpoints=together(endpoints),

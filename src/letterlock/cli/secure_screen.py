@@ -15,15 +15,16 @@ from letterlock.report.diff import coloured, unified
 class PlanScreen:
     """Standard output of one `secure`; quiet where that is for JSON."""
 
-    def __init__(self, prepared: Prepared, *, quiet: bool) -> None:
+    def __init__(self, prepared: Prepared, host: str, *, quiet: bool) -> None:
         self.console = Console(quiet=quiet)
         self._prepared = prepared
+        self.host = host
 
     def show(self) -> None:
         """The difference per file, the reasons with their sources, the commands, the notices."""
         plan = self._prepared.plan
         if not plan.changes:
-            self.console.print(f"{plan.subject}: nothing to change.")
+            self.console.print(f"{self.host}: nothing to change.")
         else:
             self.console.print(coloured(unified(plan)), end="", soft_wrap=True)
             self._section("Why", plan_text.reasons(plan))

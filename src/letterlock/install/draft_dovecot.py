@@ -18,7 +18,7 @@ class DovecotDraft:
     """The tree of files while the rules work on it, why each line changed, and notices.
 
     `before` has its TLS settings under the names of its version already, so that a rule need know
-    no others; what was read is `before.tree.original`."""
+    no others, and each line where it is on disk; what was read is `before.tree.original`."""
 
     before: DovecotConfiguration
     tree: DovecotTree = field(init=False)
@@ -27,7 +27,7 @@ class DovecotDraft:
 
     def __post_init__(self) -> None:
         modern = modernized(self.before.tree, self.before.version)
-        self.before = self.before.with_tree(modern.tree)
+        self.before = self.before.with_tree(modern.renamed)
         self.tree = modern.tree
         self.reasons = modern.by_file()
         self.notices = [*modern.notices]

@@ -56,8 +56,13 @@ class PostfixDraft:
 
     def exclusions(self, role: RoleProfile) -> tuple[str, ...]:
         """The suites that a profile excludes, but for those without which a Postfix that cannot
-        do ECDHE would have none left."""
-        needed = () if self.able("ECDHE") else ("kRSA", "kDHE", "SHA1")
+        do ECDHE, or one of the time before TLS 1.2 and its AEAD suites, may have none left."""
+        row = self.spelling("minimum-protocol-mandatory")
+        needed: tuple[str, ...] = ()
+        if not self.able("ECDHE"):
+            needed = ("kRSA", "kDHE", "SHA1")
+        elif row is None or not row.reaches("TLSv1.2"):
+            needed = ("SHA1",)
         return tuple(word for word in role.exclude_ciphers if word not in needed)
 
     def level_override(self, level: str) -> tuple[str, str]:

@@ -61,7 +61,7 @@ def _entry(draft: PostfixDraft, part: str, entry: MasterService) -> None:
     present = draft.master.service(entry.name, entry.type)
     if present is None:
         return
-    if level not in names and draft.now.level_of(part) != wanted:
+    if level not in names and (wanted == "none" or draft.now.level_of(part) != wanted):
         draft.master = draft.master.with_override(present, level, wanted)
         draft.say_master(f"{entry.name}: -o {level}: what {' and '.join(used)} came to", _SOURCE)
     for name in used:

@@ -97,11 +97,12 @@ def _plan_postfix(
 def _servers(
     intent: Intent, postfix: PostfixDraft | None, dovecot: DovecotDraft | None
 ) -> tuple[str, ...]:
-    """Those that read something this plan changes: the certificate is read by both."""
+    """Those that read something this plan changes: the certificate is read by both. One that is
+    only on paper is told nothing."""
     found = []
-    if postfix and (intent.stored.changes or postfix.changes()):
+    if postfix and not postfix.before.on_paper and (intent.stored.changes or postfix.changes()):
         found.append("Postfix")
-    if dovecot and (intent.stored.changes or dovecot.changes()):
+    if dovecot and not dovecot.before.on_paper and (intent.stored.changes or dovecot.changes()):
         found.append("Dovecot")
     return tuple(found)
 

@@ -86,6 +86,11 @@ def _floor(draft: DovecotDraft, intent: Intent) -> None:
         return
     if own is not None and present and stronger_protocol(present, floor) == present:
         return
+    if not row.reaches(floor):
+        draft.notices.append(
+            f"Dovecot {draft.before.version} has no name for protocols above {row.newest_protocol}: it "
+            f"cannot refuse all below {floor}"
+        )
     draft.say("minimum-protocol", floor, f"profile {intent.profile.name} ({intent.profile.source})")
 
 
@@ -219,6 +224,8 @@ def _concerns(block_path: tuple[str, ...], host: str) -> bool:
 
 
 def _disabled_listeners(draft: DovecotDraft) -> None:
+    if draft.before.version < Version(2, 0):
+        return
     live = {endpoint.port for endpoint in draft.before.endpoints()}
     ports = {"imap": (143, 993), "pop3": (110, 995)}
     for protocol, numbers in ports.items():

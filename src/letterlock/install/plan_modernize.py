@@ -24,7 +24,11 @@ def plan_modernize(configurations: Configurations, subject: str) -> Plan:
         verb="modernize",
         subject=subject,
         changes=tuple(change for changes in changed.values() for change in changes),
-        servers=tuple(name for name, changes in changed.items() if changes),
+        servers=tuple(
+            name
+            for name, draft in drafts
+            if draft is not None and changed[name] and not draft.before.on_paper
+        ),
         expectations=(),
         notices=(
             *version_notices(configurations.postfix, configurations.dovecot),

@@ -94,6 +94,11 @@ def _floor(draft: PostfixDraft, concept: str, floor: str, why: str) -> None:
         return
     if own is not None and present is not None and stronger_protocol(present, floor) == present:
         return
+    if not row.reaches(floor):
+        draft.notices.append(
+            f"Postfix {draft.before.version} has no name for protocols above {row.newest_protocol}: "
+            f"{row.name} cannot refuse all below {floor}"
+        )
     draft.say(concept, floor, why)
 
 
@@ -129,10 +134,11 @@ def _mandatory(draft: PostfixDraft, intent: Intent) -> None:
     _grade(draft, "cipher-grade-mandatory", role.cipher_grade, why)
     words = draft.exclusions(role)
     _exclude(draft, "exclude-ciphers-mandatory", (*words, *intent.exclude_ciphers), why)
-    if words != role.exclude_ciphers:
+    kept = [word for word in role.exclude_ciphers if word not in words]
+    if kept and draft.spelling("exclude-ciphers-mandatory"):
         draft.notices.append(
-            f"Postfix {draft.before.version} cannot do ECDHE: kRSA, kDHE and SHA1 stay allowed on "
-            "users' ports, or it would have no suite left"
+            f"Postfix {draft.before.version}: users' ports do not exclude {' and '.join(kept)}, "
+            "since a Postfix of that time may have no other suites"
         )
 
 

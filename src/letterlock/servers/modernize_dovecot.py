@@ -3,7 +3,7 @@ ones behind, and 2.4 does not start with them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from letterlock.conf.dovecot_tree import DovecotTree, Occurrence
 from letterlock.conf.errors import ConfError
@@ -11,19 +11,22 @@ from letterlock.model.plan import Reason
 from letterlock.servers.spelling_form import Value
 from letterlock.servers.strength import stronger_protocol
 from letterlock.servers.version import Version
-from letterlock.servers.vocabulary import Spelling, Vocabulary, vocabulary
+from letterlock.servers.vocabulary import Spelling, vocabulary
 
 #: Where Dovecot takes a TLS setting; in any other block a name means something else.
 _BLOCKS = ("protocol", "local_name", "local", "remote")
 _TWO = Version(2, 0)
-_PROTOCOLS_SOURCE = "Dovecot 2.0 upgrade notes: the imaps and pop3s protocols are gone"
+_PLAIN = {"imaps": "imap", "pop3s": "pop3"}
+_GONE = "Dovecot 2.0 upgrade notes: the imaps and pop3s protocols are gone"
 
 
 @dataclass(frozen=True, slots=True)
 class Modernized:
-    """`tree` under the new names; why each file changed; what could not be brought over."""
+    """`tree` under the new names; `renamed` the same with what is removed still there, so that
+    every line is where it was; why each file changed; what could not be brought over."""
 
     tree: DovecotTree
+    renamed: DovecotTree
     reasons: tuple[tuple[str, Reason], ...] = ()
     notices: tuple[str, ...] = ()
 
@@ -34,28 +37,22 @@ class Modernized:
             found.setdefault(path, []).append(reason)
         return found
 
-    def _with(self, tree: DovecotTree, path: str, reason: Reason) -> Modernized:
-        return replace(self, tree=tree, reasons=(*self.reasons, (path, reason)))
-
-    def _telling(self, notice: str) -> Modernized:
-        return replace(self, notices=(*self.notices, notice))
-
 
 def modernized(tree: DovecotTree, version: Version) -> Modernized:
     """The configuration in the words of a version; the same tree where it has them already. Each
     setting stays at its place, with its comment."""
+    work = _Work(tree, version)
     words = vocabulary("dovecot")
-    done = Modernized(tree)
     for row in words.outdated(version):
-        present = words.spelling(row.concept, version)
-        for _ in range(len(_settings(tree, row.name))):
-            done = _one(done, _settings(done.tree, row.name), row, present, words, version)
+        for held in _settings(tree, row.name):
+            work.bring_over(held, row)
     for gone in words.obsolete:
         if gone.known_to(version):
-            for held in _settings(done.tree, gone.name)[::-1]:
-                why = Reason(f"{held.name} removed: {gone.why}", gone.source)
-                done = done._with(done.tree.without_setting(held), held.path, why)
-    return _protocols(done) if version >= _TWO else done
+            for held in _settings(tree, gone.name):
+                work.remove(held, gone.why, gone.source)
+    if version >= _TWO:
+        work.protocols()
+    return work.done()
 
 
 def _settings(tree: DovecotTree, name: str) -> tuple[Occurrence, ...]:
@@ -66,87 +63,98 @@ def _settings(tree: DovecotTree, name: str) -> tuple[Occurrence, ...]:
     )
 
 
-def _one(
-    done: Modernized,
-    left: tuple[Occurrence, ...],
+class _Work:
+    """A tree on its way to the words of a version. Lines stay where they are until the end."""
+
+    def __init__(self, tree: DovecotTree, version: Version) -> None:
+        self._before = tree
+        self._version = version
+        self._tree = tree
+        self._gone: list[Occurrence] = []
+        self._closed: list[str] = []
+        self._reasons: list[tuple[str, Reason]] = []
+        self._notices: list[str] = []
+
+    def _say(self, path: str, text: str, source: str) -> None:
+        self._reasons.append((path, Reason(text, source)))
+
+    def remove(self, held: Occurrence, why: str, source: str) -> None:
+        """Let one setting go."""
+        if held not in self._gone:
+            self._gone.append(held)
+            self._say(held.path, f"{held.name} removed: {why}", source)
+
+    def bring_over(self, held: Occurrence, row: Spelling) -> None:
+        """Give one setting the name, and the form, that its concept has now."""
+        present = vocabulary("dovecot").spelling(row.concept, self._version)
+        if present is None:
+            self.remove(held, f"Dovecot {self._version} has no such setting", row.source)
+            return
+        value = row.read(held.value)
+        if value is None:
+            self._notices.append(
+                f"{held.location}: {held.name} = {_short(held.value)} cannot be brought over to "
+                f"{present.name} by itself: write it anew"
+            )
+            return
+        if superseded := _superseded(self._before, held, value, row, present, self._version):
+            self.remove(held, superseded, present.source)
+            return
+        try:
+            self._tree = self._tree.renamed(held, present.name, present.write(value))
+        except ConfError as error:
+            self._notices.append(str(error))
+            return
+        why = f"{held.name} is {present.name} in Dovecot {self._version}"
+        self._say(held.path, why, present.source)
+
+    def protocols(self) -> None:
+        """`imaps` and `pop3s` are listeners of `imap` and `pop3` since 2.0."""
+        for held in self._before.occurrences("protocols", ()):
+            words = held.value.replace(",", " ").split()
+            if not {"imaps", "pop3s"} & set(words):
+                continue
+            plain = dict.fromkeys(_PLAIN.get(word, word) for word in words)
+            self._tree = self._tree.renamed(held, held.name, " ".join(plain))
+            self._say(held.path, "protocols: imaps and pop3s are imap's and pop3's own", _GONE)
+            self._closed = [
+                _PLAIN[word] for word in words if word in _PLAIN and _PLAIN[word] not in words
+            ]
+
+    def done(self) -> Modernized:
+        """What it has come to."""
+        tree = self._tree
+        for held in sorted(self._gone, key=lambda each: each.line, reverse=True):
+            tree = tree.without_setting(held)
+        for protocol in self._closed:
+            block = (f"service {protocol}-login", f"inet_listener {protocol}")
+            tree = tree.with_setting("port", "0", block)
+            where = tree.occurrences("port", block)[-1].path
+            self._say(where, f"{protocol} without TLS stays closed", _GONE)
+        return Modernized(tree, self._tree, tuple(self._reasons), tuple(self._notices))
+
+
+def _superseded(
+    tree: DovecotTree,
+    held: Occurrence,
+    value: Value,
     row: Spelling,
-    present: Spelling | None,
-    words: Vocabulary,
+    present: Spelling,
     version: Version,
-) -> Modernized:
-    """One occurrence of an old name brought over; those that cannot be are left in front."""
-    told = {notice.partition(": ")[0] for notice in done.notices}
-    held = next((each for each in left if str(each.location) not in told), None)
-    if held is None:
-        return done
-    if present is None:
-        why = Reason(f"{held.name} removed: Dovecot {version} has no such setting", row.source)
-        return done._with(done.tree.without_setting(held), held.path, why)
-    value = row.read(held.value)
-    if value is None:
-        return done._telling(
-            f"{held.location}: {held.name} = {_short(held.value)} cannot be brought over to "
-            f"{present.name} by itself: write it anew"
-        )
-    if _said_already(done.tree, held, present) or _says_no_more(value, row, words, version):
-        why = Reason(f"{held.name} removed: {present.name} says as much", present.source)
-        return done._with(done.tree.without_setting(held), held.path, why)
-    try:
-        tree = done.tree.renamed(held, present.name, present.write(value))
-    except ConfError as error:
-        return done._telling(str(error))
-    why = Reason(f"{held.name} is {present.name} in Dovecot {version}", present.source)
-    return done._with(tree, held.path, why)
-
-
-def _said_already(tree: DovecotTree, held: Occurrence, present: Spelling) -> bool:
-    return bool(tree.occurrences(present.name, held.block_path))
-
-
-def _says_no_more(value: Value, row: Spelling, words: Vocabulary, version: Version) -> bool:
-    """Whether an old setting asks no more than this version does by itself: an empty file name,
-    a floor that lies below the default, debugging turned off."""
+) -> str:
+    """Why an old setting has nothing to add, nothing where it has: the new name is set beside it,
+    or it asks no more than this version does by itself."""
+    if tree.occurrences(present.name, held.block_path):
+        return f"{present.name} is set"
     if value == "" or (row.concept == "tls-debugging" and value is False):
-        return True
-    default = words.default("ssl_min_protocol", version)
-    return (
-        row.concept == "minimum-protocol"
-        and isinstance(value, str)
-        and default is not None
-        and stronger_protocol(value, default) == default
-    )
+        return "it says nothing"
+    default = vocabulary("dovecot").default(present.name, version)
+    if row.concept != "minimum-protocol" or not isinstance(value, str) or default is None:
+        return ""
+    if stronger_protocol(value, default) != default:
+        return ""
+    return f"{present.name} is {default} by itself"
 
 
 def _short(value: str) -> str:
     return value if len(value) <= 40 else f"{value[:37]}..."
-
-
-def _protocols(done: Modernized) -> Modernized:
-    """`imaps` and `pop3s` are listeners of `imap` and `pop3` since 2.0."""
-    for held in done.tree.occurrences("protocols", ()):
-        words = held.value.replace(",", " ").split()
-        if not {"imaps", "pop3s"} & set(words):
-            continue
-        now = list(
-            dict.fromkeys(word.removesuffix("s") if _is_tls(word) else word for word in words)
-        )
-        tree = done.tree.renamed(held, held.name, " ".join(now))
-        reason = Reason("protocols: imaps and pop3s are imap's and pop3's own", _PROTOCOLS_SOURCE)
-        done = done._with(tree, held.path, reason)
-        for protocol in ("imap", "pop3"):
-            if f"{protocol}s" in words and protocol not in words:
-                block = (f"service {protocol}-login", f"inet_listener {protocol}")
-                before = done.tree
-                tree = before.with_setting("port", "0", block)
-                path = next(p for p, file in tree.changed().items() if _differs(before, p, file))
-                why = Reason(f"{protocol} without TLS stays closed", _PROTOCOLS_SOURCE)
-                done = done._with(tree, path, why)
-    return done
-
-
-def _is_tls(word: str) -> bool:
-    return word in ("imaps", "pop3s")
-
-
-def _differs(before: DovecotTree, path: str, file: object) -> bool:
-    return before.file(path) is not file

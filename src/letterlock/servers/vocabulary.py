@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Literal
 
 from letterlock.model.errors import InputError
+from letterlock.profiles.profile import PROTOCOL_VERSIONS
 from letterlock.servers import spelling_form
 from letterlock.servers.spelling_form import Form, Value
 from letterlock.servers.version import Version
@@ -45,6 +46,12 @@ class Spelling(Span):
 
     def write(self, value: Value) -> str:
         return spelling_form.write(self.form, value, self.newest_protocol)
+
+    def reaches(self, floor: str) -> bool:
+        """Whether those versions can refuse all that lies below a protocol version."""
+        known = [str(version) for version in PROTOCOL_VERSIONS]
+        newest = self.newest_protocol
+        return newest is None or known.index(floor) <= known.index(newest)
 
     def read(self, text: str) -> Value | None:
         """The value that `write` would have been given; None where the text does not tell."""
