@@ -211,7 +211,7 @@ def refuse_invalid(prepared: Prepared) -> None:
     dovecot_now = prepared.configurations.dovecot
     for line in dovecot_now.refused if dovecot_now else ():
         raise InputError(
-            f"{line}: this stops Dovecot and is not about TLS",
+            f"{line} (this stops Dovecot, and is not about TLS)",
             remedy="mend it first (--dry-run lists all such lines, and shows the TLS part)",
         )
     for server in prepared.servers:

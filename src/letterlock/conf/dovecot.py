@@ -208,6 +208,18 @@ class DovecotFile:
         kept = (text for index, text in enumerate(self._lines) if index not in gone)
         return self._of(tuple(kept), self.path)
 
+    def blanked_at(self, line: int) -> Self:
+        """The same with blank lines in the setting's place, so that all others stay where they
+        are."""
+        gone = {
+            piece.index
+            for statement, _ in self._structure.located
+            if statement.first + 1 == line and statement.kind is Kind.SETTING
+            for piece in statement.pieces
+        }
+        texts = ("\n" if index in gone else text for index, text in enumerate(self._lines))
+        return self._of(tuple(texts), self.path)
+
     def texts(self) -> tuple[str, ...]:
         """The physical lines, with their ends."""
         return self._lines

@@ -206,6 +206,10 @@ class DovecotTree:
         """The tree without one setting; others of that name stay."""
         return self._with_file(self._files[held.path].without_line(held.line))
 
+    def blanked(self, held: Occurrence) -> Self:
+        """The same with blank lines in its place."""
+        return self._with_file(self._files[held.path].blanked_at(held.line))
+
     def original(self, path: str) -> DovecotFile:
         """A file as it was loaded. Raises KeyError where it is not part of the configuration."""
         return self._original[path]

@@ -27,7 +27,7 @@ class DovecotDraft:
 
     def __post_init__(self) -> None:
         modern = modernized(self.before.tree, self.before.version)
-        self.before = self.before.with_tree(modern.renamed)
+        self.before = self.before.with_tree(modern.in_place)
         self.tree = modern.tree
         self.reasons = modern.by_file()
         self.notices = [*modern.notices]

@@ -88,7 +88,7 @@ def _floor(draft: DovecotDraft, intent: Intent) -> None:
         return
     if not row.reaches(floor):
         draft.notices.append(
-            f"Dovecot {draft.before.version} has no name for protocols above {row.newest_protocol}: it "
+            f"Dovecot {draft.before.version} names no protocol above {row.newest_protocol}: it "
             f"cannot refuse all below {floor}"
         )
     draft.say("minimum-protocol", floor, f"profile {intent.profile.name} ({intent.profile.source})")

@@ -68,9 +68,10 @@ def _client_certificate(draft: PostfixDraft) -> None:
 
 def _show_overrides(draft: PostfixDraft) -> None:
     for entry in draft.before.master.services():
-        if entry.command not in ("smtp", "lmtp"):
+        now = draft.master.service(entry.name, entry.type)
+        if now is None or now.command not in ("smtp", "lmtp"):
             continue
-        for override in entry.overrides:
+        for override in now.overrides:
             if override.name == "smtp_tls_security_level" and override.value in _OFF:
                 place = Location(f"{draft.before.folder}/master.cf", entry.line)
                 draft.notices.append(

@@ -96,7 +96,7 @@ def _floor(draft: PostfixDraft, concept: str, floor: str, why: str) -> None:
         return
     if not row.reaches(floor):
         draft.notices.append(
-            f"Postfix {draft.before.version} has no name for protocols above {row.newest_protocol}: "
+            f"Postfix {draft.before.version} names no protocol above {row.newest_protocol}: "
             f"{row.name} cannot refuse all below {floor}"
         )
     draft.say(concept, floor, why)

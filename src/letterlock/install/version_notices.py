@@ -43,4 +43,4 @@ def _outdated(dovecot: DovecotConfiguration) -> Iterator[str]:
             "under old names, which this plan brings up to date"
         )
     for line in dovecot.refused:
-        yield f"{line}: this stops Dovecot too, is not about TLS, and is left to you"
+        yield f"{line} (this stops Dovecot too; it is not about TLS, and left to you)"

@@ -99,7 +99,7 @@ class Dovecot:
         modern = modernized(tree, self.version)
         if not modern.reasons:
             raise refusal("Dovecot", complaint, Location(self.file), "doveconf -n")
-        tried = trial(self.tools, self.version, modern.tree, self._faults, self._unsaid())
+        tried = trial(self.tools, self.version, modern.in_place, self._faults, self._unsaid())
         for unplaced in tried.unplaced:
             raise refusal("Dovecot", unplaced, Location(self.file), "doveconf -n")
         return DovecotConfiguration(

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from letterlock.conf.dovecot import BlockPath, DovecotSetting
+from letterlock.conf.dovecot_syntax import ValueKind
 from letterlock.conf.dovecot_tree import DovecotTree
 from letterlock.servers.dovecot_configuration import DovecotConfiguration
 from letterlock.servers.modernize_dovecot import modernized
@@ -23,7 +24,7 @@ _LISTENERS = (
 
 
 def on_paper(version: Version, tree: DovecotTree) -> DovecotConfiguration:
-    """What the files come to. Settings that refer to others (`$name`) are taken as written."""
+    """What the files come to. In blocks, settings that refer to others are taken as written."""
     modern = modernized(tree, version).tree
     defaults = tuple(
         DovecotSetting(name, value, (), 0)
@@ -32,6 +33,11 @@ def on_paper(version: Version, tree: DovecotTree) -> DovecotConfiguration:
     own = tuple(
         DovecotSetting(each.name, each.value, each.block_path, each.line, each.kind)
         for each in modern.settings()
+    )
+    values = {each.name: each.value for each in defaults}
+    referring = {e.name for e in own if e.kind is ValueKind.VARIABLE and not e.block_path}
+    own += tuple(
+        DovecotSetting(name, modern.get(name, values) or "", (), 0) for name in sorted(referring)
     )
     listeners = _stock() if version >= _TWO else _dovecot_1(modern, version)
     effective = (*defaults, *listeners, *own)

@@ -19,6 +19,15 @@ from letterlock.servers.version import Version
 #: So many faults are told; each costs one run of doveconf, some 10 ms.
 _MOST = 60
 _FOLDER = "/tmp"  # noqa: S108 - a file of ours by mkstemp(3), 0600, gone at once
+#: Settings that 2.4 asks for, by name, and why they are the admin's to write: the one says which
+#: version's defaults the files were written for, the other which may read the mail (Dovecot 2.4.0
+#: upgrade notes).
+_AHEAD = {
+    "dovecot_config_version": "the first setting must be dovecot_config_version, the version that "
+    "this file is written for",
+    "dovecot_storage_version": "dovecot_storage_version must be set, the oldest version that will "
+    "still read the mail",
+}
 _Line = tuple[str, Location]
 
 
@@ -50,12 +59,17 @@ def trial(
         if not said:
             more = (_dump(tools, texts, flags).stdout for flags in further)
             return Trial(b"".join((done.stdout, *more)), tuple(refused), ())
+        ahead = next((name for name in _AHEAD if name in said[0]), None)
+        if ahead is not None:
+            refused.append(f"{Location(tree.main_path, 1)}: {_AHEAD[ahead]}")
+            lines = _ahead(lines, f"{ahead} = {version}")
+            continue
         found = placed(said[0])
         if found is None or not 0 < found.line <= len(lines):
             return Trial(b"", tuple(refused), tuple(said))
         at = found.line - 1
         refused.append(f"{lines[at][1]}: {found.what}")
-        lines = _passed_over(lines, at, found.what, version)
+        lines = _passed_over(lines, at)
     return Trial(b"", (*refused, "and more"), (f"more than {_MOST} settings are refused",))
 
 
@@ -82,10 +96,20 @@ def _file(tools: Tools, text: str) -> Iterator[str]:
         os.unlink(outside)  # noqa: PTH108
 
 
-def _passed_over(lines: list[_Line], at: int, what: str, version: Version) -> list[_Line]:
-    text, where = lines[at]
-    if "must be dovecot_config_version" in what:
-        return [(f"dovecot_config_version = {version}", where), *lines]
+def _ahead(lines: list[_Line], text: str) -> list[_Line]:
+    """With a setting in front; behind `dovecot_config_version`, which must be the first."""
+    name = text.partition(" ")[0]
+    rest = [("" if _names(line, name) else line, where) for line, where in lines]
+    at = 1 if rest and _names(rest[0][0], "dovecot_config_version") else 0
+    return [*rest[:at], (text, lines[0][1]), *rest[at:]]
+
+
+def _names(line: str, name: str) -> bool:
+    return line.partition("=")[0].strip() == name
+
+
+def _passed_over(lines: list[_Line], at: int) -> list[_Line]:
+    text = lines[at][0]
     end = at
     if text.partition("#")[0].rstrip().endswith("{"):
         depth = 0

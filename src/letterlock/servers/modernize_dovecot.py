@@ -22,11 +22,11 @@ _GONE = "Dovecot 2.0 upgrade notes: the imaps and pop3s protocols are gone"
 
 @dataclass(frozen=True, slots=True)
 class Modernized:
-    """`tree` under the new names; `renamed` the same with what is removed still there, so that
+    """`tree` under the new names; `in_place` the same with blank lines for what is removed, so that
     every line is where it was; why each file changed; what could not be brought over."""
 
     tree: DovecotTree
-    renamed: DovecotTree
+    in_place: DovecotTree
     reasons: tuple[tuple[str, Reason], ...] = ()
     notices: tuple[str, ...] = ()
 
@@ -123,15 +123,16 @@ class _Work:
 
     def done(self) -> Modernized:
         """What it has come to."""
-        tree = self._tree
+        tree = in_place = self._tree
         for held in sorted(self._gone, key=lambda each: each.line, reverse=True):
-            tree = tree.without_setting(held)
+            tree, in_place = tree.without_setting(held), in_place.blanked(held)
         for protocol in self._closed:
             block = (f"service {protocol}-login", f"inet_listener {protocol}")
             tree = tree.with_setting("port", "0", block)
+            in_place = in_place.with_setting("port", "0", block)
             where = tree.occurrences("port", block)[-1].path
             self._say(where, f"{protocol} without TLS stays closed", _GONE)
-        return Modernized(tree, self._tree, tuple(self._reasons), tuple(self._notices))
+        return Modernized(tree, in_place, tuple(self._reasons), tuple(self._notices))
 
 
 def _superseded(
