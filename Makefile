@@ -35,7 +35,7 @@ bench: setup     ## start-up, secure and check beside their peers, as ratios
 	@$(PY) -m bench.run
 
 docs: setup      ## write the parts of docs/ that come from the program
-	@$(PY) scripts/write_findings && $(PY) scripts/write_reference
+	@$(PY) scripts/write_findings && $(PY) scripts/write_versions && $(PY) scripts/write_reference
 
 clean:           ## remove what was built here
 	@rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -40,6 +40,16 @@ def test_help_is_quoted_as_it_is() -> None:
     assert done.returncode == 0, f"{done.stdout}run `make docs`"
 
 
+def test_the_version_tables_are_told_as_they_are() -> None:
+    done = subprocess.run(
+        [sys.executable, TOP / "scripts/write_versions", "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}run `make docs`"
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_a_page_that_quotes_it(verb: str) -> None:
     page = (TOP / f"docs/reference/{verb}.md").read_text("utf-8")
