@@ -29,15 +29,6 @@ CertFile = Annotated[
     ),
 ]
 CertFiles = Annotated[
-    list[str],
-    typer.Option(
-        "--cert",
-        metavar="FILE",
-        help="The certificate: PEM, DER, PKCS#7 or PKCS#12; its chain may be in the same file. "
-        "Twice: one with an RSA key and one with an ECDSA key.",
-    ),
-]
-CertFilesIfAny = Annotated[
     list[str] | None,
     typer.Option(
         "--cert",

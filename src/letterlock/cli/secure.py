@@ -12,7 +12,7 @@ import typer
 from letterlock.cli.certificate_options import (
     AllowSelfSigned,
     CaFile,
-    CertFilesIfAny,
+    CertFiles,
     CertificateOptions,
     ChainFiles,
     FetchMissing,
@@ -55,7 +55,7 @@ def secure(
         str | None,
         typer.Argument(metavar="HOST", help="The name that mail clients use for this server."),
     ] = None,
-    cert: CertFilesIfAny = None,
+    cert: CertFiles = None,
     key: KeyFiles = None,
     chain: ChainFiles = None,
     password_file: PasswordFile = None,

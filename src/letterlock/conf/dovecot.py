@@ -199,26 +199,25 @@ class DovecotFile:
 
     def without_line(self, line: int) -> Self:
         """The document without the setting that begins at `line`."""
-        gone = {
-            piece.index
-            for statement, _ in self._structure.located
-            if statement.first + 1 == line and statement.kind is Kind.SETTING
-            for piece in statement.pieces
-        }
+        gone = self._lines_of(line)
         kept = (text for index, text in enumerate(self._lines) if index not in gone)
         return self._of(tuple(kept), self.path)
 
     def blanked_at(self, line: int) -> Self:
         """The same with blank lines in the setting's place, so that all others stay where they
         are."""
-        gone = {
+        gone = self._lines_of(line)
+        texts = ("\n" if index in gone else text for index, text in enumerate(self._lines))
+        return self._of(tuple(texts), self.path)
+
+    def _lines_of(self, line: int) -> frozenset[int]:
+        """The indices of the lines that hold the setting that begins at `line`."""
+        return frozenset(
             piece.index
             for statement, _ in self._structure.located
             if statement.first + 1 == line and statement.kind is Kind.SETTING
             for piece in statement.pieces
-        }
-        texts = ("\n" if index in gone else text for index, text in enumerate(self._lines))
-        return self._of(tuple(texts), self.path)
+        )
 
     def texts(self) -> tuple[str, ...]:
         """The physical lines, with their ends."""
