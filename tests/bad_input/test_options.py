@@ -54,6 +54,32 @@ HOSTS = (
 
 OPTIONS = (
     Case(
+        "no host name",
+        ("secure", "--cert", "/tmp/odd/good.crt"),
+        "HOST is missing; see letterlock secure --help",
+    ),
+    Case(
+        "no certificate",
+        ("secure", "mail.example.com"),
+        "--cert FILE is missing; see letterlock secure --help",
+    ),
+    Case(
+        "--modernize with a certificate",
+        secure("--modernize"),
+        "--modernize only renames settings: no certificate goes with it; leave out one of the two "
+        "(secure renames too)",
+    ),
+    Case(
+        "a version that is none",
+        secure("--postfix-version", "three"),
+        "--postfix-version: 'three' is no version; write it as 3.4.0 or 2.2",
+    ),
+    Case(
+        "a version older than the table",
+        secure("--dovecot-version", "0.99"),
+        "Dovecot 0.99.0 is older than 1.0, the oldest that is known here; upgrade Dovecot",
+    ),
+    Case(
         "no terminal and no --yes",
         tuple(word for word in secure() if word != "--yes"),
         "this changes the system and there is nobody to ask; add --yes",

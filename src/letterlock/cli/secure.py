@@ -191,14 +191,16 @@ def secure(
     run = RunOptions(
         dry_run=dry_run, rehearse=rehearse, start=start, yes=yes, wait=wait, json_file=json_file
     )
-    _demand_certificate(options, certificate)
+    _demand_certificate(host, options, certificate)
     _demand_root(run)
     recover_first(options.root, wait, dry_run=dry_run)
     prepared = _prepare(options, certificate)
     _carry_out(prepared, options, run)
 
 
-def _demand_certificate(options: SecureOptions, certificate: CertificateOptions) -> None:
+def _demand_certificate(
+    host: str | None, options: SecureOptions, certificate: CertificateOptions
+) -> None:
     if options.modernize:
         if certificate != CertificateOptions(certs=()):
             raise InputError(
@@ -206,7 +208,7 @@ def _demand_certificate(options: SecureOptions, certificate: CertificateOptions)
                 remedy="leave out one of the two (secure renames too)",
             )
         return
-    for missing, given in (("HOST", options.host), ("--cert FILE", certificate.certs)):
+    for missing, given in (("HOST", host is not None), ("--cert FILE", certificate.certs)):
         if not given:
             raise InputError(f"{missing} is missing", remedy="see letterlock secure --help")
 
