@@ -208,9 +208,14 @@ def _demand_certificate(
                 remedy="leave out one of the two (secure renames too)",
             )
         return
-    for missing, given in (("HOST", host is not None), ("--cert FILE", certificate.certs)):
+    for missing, given in (
+        ("argument 'HOST'", host is not None),
+        ("option '--cert'", certificate.certs),
+    ):
         if not given:
-            raise InputError(f"{missing} is missing", remedy="see letterlock secure --help")
+            raise InputError(
+                f"Missing {missing}", remedy="letterlock secure --help lists what there is"
+            )
 
 
 def _demand_root(run: RunOptions) -> None:
