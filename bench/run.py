@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from tests.machine import HOSTNAME, PROGRAM, Machine
 
-from bench import check
+from bench import check, names
 from bench.measure import Peak, in_turn, peak
 
 _ROUNDS = 9
@@ -25,6 +25,7 @@ def main() -> int:
         machine.start()
         kept += _secure(machine)
     kept += check.bench(_tell)
+    kept += names.bench(_tell)
     return 0 if all(kept) else 1
 
 

@@ -16,6 +16,8 @@ DOCUMENTS = sorted(
 )
 VERBS = (
     "secure",
+    "names",
+    "remove",
     "check",
     "status",
     "fix",

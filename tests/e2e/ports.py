@@ -32,14 +32,21 @@ class Seen:
 
 
 def seen_by_openssl(
-    machine: Machine, port: int, root: Path, *more: str, address: str = "127.0.0.1"
+    machine: Machine,
+    port: int,
+    root: Path,
+    *more: str,
+    address: str = "127.0.0.1",
+    name: str | None = HOSTNAME,
 ) -> Seen:
-    """One handshake. `leaf` is empty where there was none."""
+    """One handshake, with `name` sent (None: no server name). `leaf` is empty where there was
+    none."""
     starttls = ("-starttls", PORTS[port]) if PORTS.get(port) else ()
     host = f"[{address}]" if ":" in address else address
     done = machine.run(
-        "openssl", "s_client", "-connect", f"{host}:{port}", "-servername", HOSTNAME,
-        "-verify_hostname", HOSTNAME, "-CAfile", str(root), "-showcerts",
+        "openssl", "s_client", "-connect", f"{host}:{port}",
+        *(("-servername", name, "-verify_hostname", name) if name else ("-noservername",)),
+        "-CAfile", str(root), "-showcerts",
         *(word for word in starttls if word), *more, stdin=b"", timeout=60,
     )  # fmt: skip
     blocks = _CERTIFICATE.findall(done.stdout)

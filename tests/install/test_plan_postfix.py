@@ -7,18 +7,16 @@ from typing import Any
 
 import pytest
 
-from letterlock.model.errors import InputError, Location, RefusedError
+from letterlock.model.errors import InputError, RefusedError
 from tests.install.planning import (
     COMBINED,
     CURRENT,
     CYRUS,
-    HOST,
     STOCK_MASTER,
     after,
     applied,
     plan,
     postfix,
-    surroundings,
 )
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
@@ -258,12 +256,6 @@ def test_auth_with_nobody_to_answer_is_refused_with_the_line_and_the_way_out() -
 def test_sasl_dovecot_without_dovecot_is_an_input_error() -> None:
     with pytest.raises(InputError, match="Dovecot is not installed"):
         plan(postfix(), sasl="dovecot")
-
-
-def test_an_sni_map_entry_for_the_host_is_refused_with_its_place() -> None:
-    around = surroundings(sni_entries=(Location("/etc/postfix/sni"),))
-    with pytest.raises(RefusedError, match=f"/etc/postfix/sni: .* entry of its own for {HOST}"):
-        plan(postfix(), around=around)
 
 
 def test_other_key_types_that_would_be_served_instead_are_dropped() -> None:

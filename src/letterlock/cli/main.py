@@ -20,6 +20,8 @@ from letterlock.model.errors import LetterlockError
 #: click's, which it does not export.
 VERBS = {
     "secure": "Put a certificate on this mail server, harden it, prove it works.",
+    "names": "Serve many names, each with a certificate of its own.",
+    "remove": "Serve names no certificate of their own any more.",
     "check": "Look at any mail server's TLS from outside.",
     "status": "Say whether the certificates on disk are those that are served.",
     "fix": "Reload what serves stale certificates, and look again.",

@@ -24,7 +24,7 @@ from letterlock.cli.certificate_options import (
     trust_store,
 )
 from letterlock.cli.live_system import JsonFile, Root, Wait, recover_first, write_json
-from letterlock.cli.secure_options import CertLayout, RunOptions, SaslServer, SecureOptions
+from letterlock.cli.secure_options import CertLayout, Placing, RunOptions, SaslServer, SecureOptions
 from letterlock.cli.verb import verb
 from letterlock.model.errors import InputError, RefusedError
 
@@ -41,6 +41,7 @@ _EPILOG = """Examples:
   letterlock secure mail.example.com --cert mail.p12 --password-file p12.txt --yes --json -
   letterlock secure mail.example.com --cert full.pem --key mail.key --sasl dovecot --require-tls
   letterlock secure --modernize
+  letterlock secure mail.example.org --cert org.pem --key org.key --sni --also imap.example.org
 
 Exit codes: 0 done, or nothing to do; 2 usage or input error; 3 could not determine; 4 refused or
 rolled back: the system is as it was.
@@ -137,6 +138,21 @@ def secure(
     dovecot_version: Annotated[
         str | None, typer.Option(metavar="VERSION", help="The same for Dovecot.")
     ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A further name that the certificate is for and clients use; may be repeated.",
+        ),
+    ] = None,
+    default: Annotated[
+        bool,
+        typer.Option("--default", help="Serve it to clients that name no host, or another one."),
+    ] = False,
+    sni: Annotated[
+        bool,
+        typer.Option("--sni", help="Serve it to clients that name HOST; the default stays."),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Show the plan; change nothing.")
     ] = False,
@@ -176,6 +192,8 @@ def secure(
         modernize=modernize,
         postfix_version=postfix_version,
         dovecot_version=dovecot_version,
+        placing=Placing.of(default=default, sni=sni),
+        also=tuple(also or ()),
     )
     certificate = CertificateOptions(
         certs=tuple(cert or ()),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from pathlib import Path
+from typing import Self
+
+from letterlock.model.errors import InputError
 
 
 class CertLayout(StrEnum):
@@ -18,6 +21,20 @@ class SaslServer(StrEnum):
     """`--sasl`."""
 
     DOVECOT = "dovecot"
+
+
+class Placing(Enum):
+    """`--default`, `--sni`, or neither: what is found decides."""
+
+    AS_FOUND = auto()
+    DEFAULT = auto()
+    SNI = auto()
+
+    @classmethod
+    def of(cls, *, default: bool, sni: bool) -> Self:
+        if default and sni:
+            raise InputError("--default and --sni exclude each other")
+        return cls.DEFAULT if default else cls.SNI if sni else cls.AS_FOUND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +59,8 @@ class SecureOptions:
     modernize: bool = False
     postfix_version: str | None = None
     dovecot_version: str | None = None
+    placing: Placing = Placing.AS_FOUND
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

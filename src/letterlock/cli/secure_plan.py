@@ -14,6 +14,7 @@ from letterlock.certs.names import ascii_name
 from letterlock.certs.store import STORE, Layout, plan_store
 from letterlock.certs.trust import SYSTEM_FILES, TrustStore
 from letterlock.cli.secure_options import SecureOptions
+from letterlock.cli.secure_placing import Placed, place
 from letterlock.cli.secure_versions import (
     assumed_versions,
     needs_dh,
@@ -22,6 +23,7 @@ from letterlock.cli.secure_versions import (
     server_name,
 )
 from letterlock.install.intent import Intent, Surroundings
+from letterlock.install.names import KeyAndChain
 from letterlock.install.plan import Configurations, plan_secure
 from letterlock.install.plan_modernize import plan_modernize
 from letterlock.model.errors import InputError, Location, RefusedError
@@ -70,9 +72,11 @@ def prepare(
     Raises InputError and RefusedError; nothing is changed either way."""
     tools = Tools.for_root(options.root)
     servers = find_servers(tools, assumed_versions(options))
-    configurations, postfix = read_servers(servers)
+    configurations = read_servers(servers)
     carried = _carried(options, given, trust, allow_self_signed)
     bundles = (*given, carried.bundle) if carried.bundle else given
+    host = ascii_name(options.host)
+    placed = place(host, options, given, tools, configurations)
     stored = plan_store(
         options.host,
         bundles,
@@ -83,7 +87,7 @@ def prepare(
         key_folder=options.key_dir,
     )
     intent = Intent(
-        host=ascii_name(options.host),
+        host=host,
         stored=stored,
         profile=load(options.profile),
         require_tls=options.require_tls,
@@ -94,19 +98,23 @@ def prepare(
         dh_file=_dh_file(options.dh_size),
         spare_dh_file=_dh_file(_SPARE_DH if needs_dh(configurations) else None),
         sasl="dovecot" if options.sasl else None,
+        sni=placed.sni,
+        names=placed.names(KeyAndChain.of(stored, bundles)),
+        kept=placed.kept,
     )
-    surroundings = _surroundings(tools, intent.host, postfix, configurations)
+    surroundings = _surroundings(tools, placed, configurations)
     size = options.dh_size or (_SPARE_DH if needs_dh(configurations) else None)
     further = _dh_changes(tools, size, stored.changes)
     plan = plan_secure(intent, configurations, surroundings, further)
     notices = (*(notice for bundle in given for notice in bundle.notices), *carried.notices)
+    notices = (*notices, *placed.notices)
     return Prepared(plan, notices, servers, _believed(bundles, trust), configurations)
 
 
 def prepare_modernize(options: SecureOptions) -> Prepared:
     """The same for `--modernize`, which needs no certificate."""
     servers = find_servers(Tools.for_root(options.root), assumed_versions(options))
-    configurations, _ = read_servers(servers)
+    configurations = read_servers(servers)
     host = ascii_name(options.host) if options.host else server_name(configurations)
     plan = plan_modernize(configurations, host)
     return Prepared(plan, (), servers, TrustStore.system(options.root), configurations)
@@ -157,9 +165,7 @@ def _cipher_names(words: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
-def _surroundings(
-    tools: Tools, host: str, postfix: Postfix | None, configurations: Configurations
-) -> Surroundings:
+def _surroundings(tools: Tools, placed: Placed, configurations: Configurations) -> Surroundings:
     present: PostfixConfiguration | None = configurations.postfix
     dovecot: DovecotConfiguration | None = configurations.dovecot
     crypto = tools if tools.has("openssl") else Tools()
@@ -167,7 +173,8 @@ def _surroundings(
         expand_ciphers=lambda text: cipher_suites(crypto, text),
         knows_group=cache(lambda group: openssl_knows_group(tools, group)),
         sasl=sasl_state(tools, present, dovecot) if present else None,
-        sni_entries=postfix.served_names(host) if postfix else (),
+        sni_tables=placed.tables,
+        own_names_file=placed.own_file,
         ca_file=next((file for file in SYSTEM_FILES if tools.outside(file).is_file()), None),
     )
 

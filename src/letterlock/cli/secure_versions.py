@@ -33,14 +33,11 @@ def _version(server: ServerName, text: str) -> Version:
     return vocabulary(server).known(version)
 
 
-def read_servers(
-    servers: Sequence[Postfix | Dovecot],
-) -> tuple[Configurations, Postfix | None]:
-    """The configurations of those found, and Postfix itself."""
+def read_servers(servers: Sequence[Postfix | Dovecot]) -> Configurations:
+    """The configurations of those found."""
     postfix = next((server for server in servers if isinstance(server, Postfix)), None)
     dovecot = next((server for server in servers if isinstance(server, Dovecot)), None)
-    read = Configurations(postfix.read() if postfix else None, dovecot.read() if dovecot else None)
-    return read, postfix
+    return Configurations(postfix.read() if postfix else None, dovecot.read() if dovecot else None)
 
 
 def refuse_unasked(servers: Sequence[Postfix | Dovecot]) -> None:

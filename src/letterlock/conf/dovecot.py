@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -222,6 +223,59 @@ class DovecotFile:
     def texts(self) -> tuple[str, ...]:
         """The physical lines, with their ends."""
         return self._lines
+
+    def with_values_at(self, edits: Mapping[int, str]) -> Self:
+        """The same for many settings, line → value, read and written in one go."""
+        begins = {
+            statement.first + 1: statement
+            for statement, _ in self._structure.located
+            if statement.kind is Kind.SETTING
+        }
+        lines = self._lines
+        for line, value in sorted(edits.items(), reverse=True):
+            check_value(value, Location(self.path, line))
+            lines = _replaced(lines, begins[line], value)
+        edited = self._of(lines, self.path)
+        meant = [edits.get(each.line, each.value) for each in self.settings()]
+        if [each.value for each in edited.settings()] != meant:
+            raise ConfError("these values cannot be written", where=Location(self.path))
+        return edited
+
+    def with_include(self, path: str) -> Self:
+        """The document that includes `path`, where it is there, after all that it has."""
+        line = f"!include_try {path}"
+        index, _ = placement.block_end((), self._lines, self._structure)
+        return self._of(insert(self._lines, index, [line]), self.path)
+
+    def without_include(self, path: str) -> Self:
+        """The document without its includes of exactly `path`."""
+        gone = {each.line - 1 for each in self.includes() if each.pattern == path}
+        kept = (line for index, line in enumerate(self._lines) if index not in gone)
+        return self._of(tuple(kept), self.path)
+
+    def with_blocks(self, bodies: Sequence[str], before: int | None = None) -> Self:
+        """The document with whole lines of blocks more: before that line (counted from 1), else
+        after all that it has."""
+        index, _ = placement.block_end((), self._lines, self._structure)
+        return self._of(
+            insert(self._lines, index if before is None else before - 1, bodies), self.path
+        )
+
+    def block_lines(self) -> tuple[tuple[BlockPath, int, int | None], ...]:
+        """Every block's path, the line that opens it and the one that closes it."""
+        return tuple(
+            (block.path, block.begin + 1, None if block.end is None else block.end + 1)
+            for block in self._structure.blocks
+        )
+
+    def without_blocks(self, begins: Collection[int]) -> Self:
+        """The document without the blocks that open at these lines, with all that is in them."""
+        gone: set[int] = set()
+        for _, begin, end in self.block_lines():
+            if begin in begins and end is not None:
+                gone.update(range(begin - 1, end))
+        kept = (line for index, line in enumerate(self._lines) if index not in gone)
+        return self._of(tuple(kept), self.path)
 
     def without(self, name: str, block: BlockPath = ()) -> Self:
         """The document in which nothing sets `name` in exactly that block."""

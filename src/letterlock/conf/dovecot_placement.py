@@ -48,7 +48,7 @@ def place(name: str, block: tuple[str, ...], lines: Lines, structure: Structure)
         sign = _SIGN.match(relative.text, len(relative.name))
         style = sign.group() if sign and relative.value else " = "
         return Spot(relative.last + 1, indentation(lines[relative.first]), style)
-    index, indent = _block_end(block, lines, structure)
+    index, indent = block_end(block, lines, structure)
     return Spot(index, indent)
 
 
@@ -96,7 +96,7 @@ def nearest_relative(name: str, block: tuple[str, ...], structure: Structure) ->
     return best
 
 
-def _block_end(block: tuple[str, ...], lines: Lines, structure: Structure) -> tuple[int, str]:
+def block_end(block: tuple[str, ...], lines: Lines, structure: Structure) -> tuple[int, str]:
     """Where a new line at the end of a block goes, and its indentation."""
     if not block:
         unclosed = [each.begin for each in structure.blocks if each.end is None]
@@ -128,5 +128,5 @@ def new_block(
     depth = len(block)
     while depth and not structure.has(block[:depth]):
         depth -= 1
-    index, indent = _block_end(block[:depth], lines, structure)
+    index, indent = block_end(block[:depth], lines, structure)
     return index, indent, block[depth:]

@@ -72,6 +72,14 @@ class DovecotTree:
         reader.load(main_path)
         return cls(main_path, reader.files, reader.files, reader.included)
 
+    def has(self, path: str) -> bool:
+        """Whether a file is part of the configuration."""
+        return path in self._files
+
+    def read_files(self) -> tuple[tuple[BlockPath, DovecotFile], ...]:
+        """Each reading of a file, with the blocks around its include, in evaluation order."""
+        return tuple((visit.base, self._files[visit.path]) for visit in self._visits())
+
     def files(self) -> tuple[DovecotFile, ...]:
         """Every file once, in the order in which Dovecot first reads it."""
         return tuple(self._files[path] for path in dict.fromkeys(v.path for v in self._visits()))
@@ -87,10 +95,26 @@ class DovecotTree:
     def changed(self) -> Mapping[str, DovecotFile]:
         """The files whose bytes differ from what was loaded, by path."""
         return {
-            path: file
-            for path, file in self._files.items()
-            if bytes(file) != bytes(self._original[path])
+            path: file for path, file in self._files.items() if bytes(file) != self.original(path)
         }
+
+    def original(self, path: str) -> bytes | None:
+        """A file's bytes as loaded; None for one that was not part of the configuration."""
+        return bytes(self._original[path]) if path in self._original else None
+
+    def with_file(self, file: DovecotFile) -> Self:
+        """The tree with other contents for one of its files, the includes in it the same."""
+        return replace(self, _files={**self._files, file.path: file})
+
+    def with_included(self, file: DovecotFile) -> Self:
+        """The tree whose main file also includes `file`, after all else."""
+        main = self._files[self.main_path].with_include(file.path)
+        ordinal = len(main.includes()) - 1
+        return replace(
+            self,
+            _files={**self._files, file.path: file, self.main_path: main},
+            _included={**self._included, (self.main_path, ordinal): (file.path,)},
+        )
 
     def _walk(
         self, path: str, base: BlockPath = ()
@@ -177,11 +201,11 @@ class DovecotTree:
         if found:
             held = found[-1]
             edited = self._files[held.path].with_value_at(held.line, value)
-            tree = self._with_file(edited)
+            tree = self.with_file(edited)
         else:
             visit = self._home(name, block)
             file = self._files[visit.path]
-            tree = self._with_file(file.with_setting(name, value, block[len(visit.base) :]))
+            tree = self.with_file(file.with_setting(name, value, block[len(visit.base) :]))
         holds = tree.occurrences(name, block)
         if not holds or holds[-1].value != value:
             raise ConfError(f"{name} = {value} would not hold", where=Location(self.main_path))
@@ -194,25 +218,21 @@ class DovecotTree:
             held = found[-1]
             file = tree._files[held.path]
             around = next(each for each in file.settings() if each.line == held.line)
-            tree = tree._with_file(file.without(around.name, around.block_path))
+            tree = tree.with_file(file.without(around.name, around.block_path))
         return tree
 
     def renamed(self, held: Occurrence, name: str, value: str) -> Self:
         """The tree in which one setting, at its place, is called `name` and has `value`. Raises
         ConfError for what cannot be written."""
-        return self._with_file(self._files[held.path].renamed_at(held.line, name, value))
+        return self.with_file(self._files[held.path].renamed_at(held.line, name, value))
 
     def without_setting(self, held: Occurrence) -> Self:
         """The tree without one setting; others of that name stay."""
-        return self._with_file(self._files[held.path].without_line(held.line))
+        return self.with_file(self._files[held.path].without_line(held.line))
 
     def blanked(self, held: Occurrence) -> Self:
         """The same with blank lines in its place."""
-        return self._with_file(self._files[held.path].blanked_at(held.line))
-
-    def original(self, path: str) -> DovecotFile:
-        """A file as it was loaded. Raises KeyError where it is not part of the configuration."""
-        return self._original[path]
+        return self.with_file(self._files[held.path].blanked_at(held.line))
 
     def flat(self) -> tuple[tuple[str, Location], ...]:
         """All lines in the order in which Dovecot reads them, each include replaced by its files;
@@ -228,8 +248,21 @@ class DovecotTree:
             else:
                 yield text.rstrip("\r\n"), Location(path, number)
 
-    def _with_file(self, file: DovecotFile) -> Self:
-        return replace(self, _files={**self._files, file.path: file})
+    def without_file(self, path: str, main: DovecotFile) -> Self:
+        """The tree without one file; `main` is its main file, which no longer includes it."""
+        files = {each: file for each, file in self._files.items() if each != path}
+        kept = [
+            included
+            for (by, _), included in sorted(self._included.items())
+            if by == self.main_path and included != (path,)
+        ]
+        others = {key: value for key, value in self._included.items() if key[0] != self.main_path}
+        mains = {(self.main_path, ordinal): each for ordinal, each in enumerate(kept)}
+        return replace(self, _files={**files, self.main_path: main}, _included={**others, **mains})
+
+    def removed(self) -> tuple[str, ...]:
+        """The files that were loaded and are part of the configuration no more."""
+        return tuple(path for path in self._original if path not in self._files)
 
     def _home(self, name: str, block: BlockPath) -> _Visit:
         """The file for a setting that is nowhere yet."""

@@ -24,6 +24,8 @@ class DovecotDraft:
     tree: DovecotTree = field(init=False)
     reasons: dict[str, list[Reason]] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+    #: Files on disk that the configuration does not include, such as a leftover of ours.
+    besides: dict[str, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         modern = modernized(self.before.tree, self.before.version)
@@ -57,26 +59,45 @@ class DovecotDraft:
         self, name: str, value: str, why: str, source: str, block: tuple[str, ...] = ()
     ) -> None:
         edited = self.tree.with_setting(name, value, block)
-        self._take(edited, Reason(f"{' '.join((*block, name))}: {why}", source))
+        self.take(edited, Reason(f"{' '.join((*block, name))}: {why}", source))
 
     def drop(self, name: str, why: str, source: str, block: tuple[str, ...] = ()) -> None:
         edited = self.tree.without(name, block)
-        self._take(edited, Reason(f"{' '.join((*block, name))} removed: {why}", source))
+        self.take(edited, Reason(f"{' '.join((*block, name))} removed: {why}", source))
 
-    def _take(self, edited: DovecotTree, reason: Reason) -> None:
+    def take(self, edited: DovecotTree, reason: Reason) -> None:
+        """Another tree, because of this reason in every file that differs."""
         before = {path: bytes(file) for path, file in self.tree.changed().items()}
         for path, file in edited.changed().items():
-            if before.get(path, bytes(self.before.tree.file(path))) != bytes(file):
+            if before.get(path, self._as_read(path)) != bytes(file):
                 self.reasons.setdefault(path, []).append(reason)
+        for path in edited.removed():
+            self.reasons.setdefault(path, []).append(reason)
         self.tree = edited
 
+    def _as_read(self, path: str) -> bytes | None:
+        """A file before the rules of the plan, its settings under today's names already."""
+        if any(file.path == path for file in self.before.tree.files()):
+            return bytes(self.before.tree.file(path))
+        return self.besides.get(path)
+
     def changes(self) -> tuple[FileChange, ...]:
+        """The files that differ from what was read."""
+        after: dict[str, bytes | None] = {
+            path: bytes(file) for path, file in self.tree.changed().items()
+        }
+        after |= dict.fromkeys(self.tree.removed())
         return tuple(
             FileChange(
                 Path(path),
-                bytes(self.before.tree.original(path)),
-                bytes(file),
-                reasons=tuple(self.reasons.get(path, ())),
+                self.original(path),
+                contents,
+                reasons=tuple(dict.fromkeys(self.reasons.get(path, ()))),
             )
-            for path, file in self.tree.changed().items()
+            for path, contents in after.items()
         )
+
+    def original(self, path: str) -> bytes | None:
+        """What a file holds on disk, also where the configuration did not include it."""
+        loaded = self.before.tree.original(path)
+        return self.besides.get(path) if loaded is None else loaded

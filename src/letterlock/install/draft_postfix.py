@@ -38,6 +38,8 @@ class PostfixDraft:
     main_reasons: list[Reason] = field(default_factory=list)
     master_reasons: list[Reason] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    #: SNI tables: sources and indexes.
+    table_changes: list[FileChange] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.main = self.before.main
@@ -143,8 +145,9 @@ class PostfixDraft:
             ("main.cf", self.before.main, self.main, self.main_reasons),
             ("master.cf", self.before.master, self.master, self.master_reasons),
         )
-        return tuple(
+        edited = tuple(
             FileChange(folder / name, bytes(before), bytes(after), reasons=tuple(reasons))
             for name, before, after, reasons in documents
             if bytes(before) != bytes(after)
         )
+        return (*self.table_changes, *edited)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from letterlock.certs.store import StoredCertificate
-from letterlock.model.errors import Location
+from letterlock.install.names import ServedName
 from letterlock.profiles.profile import Profile, RoleProfile
 from letterlock.servers.sasl import Sasl
+from letterlock.servers.sni_tables import SniTables
 from letterlock.servers.strength import stronger_protocol
 
 
@@ -20,7 +21,10 @@ class Intent:
     `minimum_protocol` and `exclude_ciphers` go beyond the profile, for users' ports;
     `wrapper_ports` are ports that speak TLS from the first byte; `dh_file` is a file of
     Diffie-Hellman parameters that the plan's changes write, `spare_dh_file` one for a Dovecot that
-    does no TLS without."""
+    does no TLS without. `names` are all that the certificate is for, the host first; with `sni`
+    only clients that name one of them are served it, and the default certificate stays. `kept` are
+    names that were served the default certificate which this one replaces, and go on being served
+    theirs by SNI."""
 
     host: str
     stored: StoredCertificate
@@ -33,6 +37,9 @@ class Intent:
     dh_file: str | None = None
     spare_dh_file: str | None = None
     sasl: Literal["dovecot"] | None = None
+    sni: bool = False
+    names: tuple[ServedName, ...] = ()
+    kept: tuple[ServedName, ...] = ()
 
     def users_floor(self, role: RoleProfile) -> str:
         """The lowest protocol for users: the profile's, or `--min-protocol` where that is
@@ -46,14 +53,15 @@ class Intent:
 class Surroundings:
     """What the plan must know of the system beyond the configurations, gathered beforehand so
     that planning stays pure. `expand_ciphers` gives the suites OpenSSL makes of a cipher list,
-    None where it does not understand it; `sni_entries` are the Postfix SNI maps that hold the
-    host; `dovecot_ports` are the ports on which Dovecot listens; `ca_file` is the file of the
-    system's trust anchors."""
+    None where it does not understand it; `sni_tables` reads and builds Postfix's SNI tables;
+    `own_names_file` is what our file of names for Dovecot holds; `dovecot_ports` are the ports on
+    which Dovecot listens; `ca_file` is the file of the system's trust anchors."""
 
     expand_ciphers: Callable[[str], frozenset[str] | None]
     knows_group: Callable[[str], bool]
     sasl: Sasl | None
-    sni_entries: tuple[Location, ...] = ()
+    sni_tables: SniTables | None = None
+    own_names_file: bytes | None = None
     dovecot_ports: frozenset[int] = frozenset()
     ca_file: str | None = None
 

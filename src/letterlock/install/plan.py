@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from letterlock.install.draft_dovecot import DovecotDraft
 from letterlock.install.draft_postfix import PostfixDraft
 from letterlock.install.intent import Intent, Surroundings
+from letterlock.install.names import KeyAndChain, ServedName, expected
 from letterlock.install.plan_dovecot import plan_dovecot
+from letterlock.install.plan_names import plan_names, without_sni
 from letterlock.install.plan_postfix import plan_postfix
 from letterlock.install.version_notices import version_notices
 from letterlock.model.errors import InputError
@@ -46,6 +48,9 @@ def plan_secure(
         if configurations.dovecot
         else None
     )
+    only_present = () if intent.sni else [served.name for served in intent.names]
+    names = (*intent.names, *intent.kept)
+    plan_names(names, postfix, dovecot, surroundings, only_present)
     changes = (
         *intent.stored.changes,
         *further_changes,
@@ -111,19 +116,26 @@ def _expectations(
     intent: Intent, postfix: PostfixDraft | None, dovecot: DovecotDraft | None
 ) -> tuple[Expectation, ...]:
     endpoints: dict[tuple[str, int], Endpoint] = {}
+    without = without_sni(postfix) if (intent.sni or intent.kept) and postfix else frozenset()
     for endpoint in (
         *(postfix.served_endpoints() if postfix else ()),
         *(dovecot.before.endpoints() if dovecot else ()),
     ):
-        endpoints.setdefault((endpoint.address, endpoint.port), endpoint)
-    pairs = intent.stored.pairs
+        if endpoint not in without:
+            endpoints.setdefault((endpoint.address, endpoint.port), endpoint)
+    names = (*(intent.names or (_of_host(intent),)), *intent.kept)
     return tuple(
-        Expectation(
-            endpoint,
-            intent.host,
-            pair.leaf_sha256,
-            pair.key_type if len(pairs) > 1 else None,
-        )
+        expectation
+        for served in names
         for endpoint in sorted(endpoints.values(), key=lambda e: (e.port, ":" in e.address))
-        for pair in pairs
+        for expectation in expected(served, endpoint)
     )
+
+
+def _of_host(intent: Intent) -> ServedName:
+    """The host with its certificates, for verification alone."""
+    pairs = (
+        KeyAndChain(pair.key_file, pair.certificate_file, b"", pair.leaf_sha256, pair.key_type)
+        for pair in intent.stored.pairs
+    )
+    return ServedName(intent.host, tuple(pairs))

@@ -13,6 +13,8 @@ from letterlock.servers.version import Version
 #: The certificate of a second key type, and its key.
 _ALTERNATIVE = ("alternative-certificate", "alternative-key")
 _OLDER = "clients that prefer its key type would be served the older certificate"
+#: The file of our own with `local_name` blocks, beside the main file, which includes it last.
+OWN_NAMES_FILE = "letterlock-names.conf"
 #: How strict `ssl` is, mildest first.
 _SSL = ("no", "yes", "required")
 
@@ -24,14 +26,16 @@ def plan_dovecot(
     draft = DovecotDraft(configuration)
     _tls(draft, intent)
     tls_protocols(draft)
-    _certificate(draft, intent)
+    if not intent.sni:
+        _certificate(draft, intent)
     _floor(draft, intent)
     _cipher_list(draft, intent, surroundings)
     _groups(draft, surroundings.groups(intent.profile.access))
     _preference(draft, intent)
     _no_cleartext_auth(draft)
     _diffie_hellman(draft, intent)
-    _overrides(draft, intent)
+    if not intent.sni:
+        _overrides(draft, intent)
     _show_other_overrides(draft)
     _disabled_listeners(draft)
     if intent.sasl == "dovecot" and surroundings.sasl is not None:
@@ -167,7 +171,7 @@ def _overrides(draft: DovecotDraft, intent: Intent) -> None:
                     row.source,
                     found.block_path,
                 )
-            else:
+            elif not found.path.endswith(OWN_NAMES_FILE):
                 draft.notices.append(
                     f"{found.location}: {' '.join(found.block_path)} has a certificate of its "
                     "own, which is left as it is"

@@ -8,7 +8,6 @@ from letterlock.install.intent import Intent, Surroundings
 from letterlock.install.modernize_postfix import modernize_postfix
 from letterlock.install.plan_master import plan_master
 from letterlock.install.plan_outbound import plan_outbound
-from letterlock.model.errors import RefusedError
 from letterlock.model.service import Role
 from letterlock.profiles.profile import RoleProfile
 from letterlock.servers.postfix_configuration import PostfixConfiguration
@@ -29,8 +28,8 @@ def plan_postfix(
     Raises RefusedError where a plan would leave a port that does not work."""
     draft = PostfixDraft(configuration)
     modernize_postfix(draft)
-    _refuse_stale_sni(intent, surroundings)
-    plan_certificate(draft, intent)
+    if not intent.sni:
+        plan_certificate(draft, intent)
     _level(draft)
     _no_wrapper_mode_for_all(draft)
     _auth_only(draft)
@@ -44,16 +43,6 @@ def plan_postfix(
     plan_master(draft, intent, surroundings)
     _other_instances(draft)
     return draft
-
-
-def _refuse_stale_sni(intent: Intent, surroundings: Surroundings) -> None:
-    for where in surroundings.sni_entries:
-        raise RefusedError(
-            f"tls_server_sni_maps has an entry of its own for {intent.host}: clients that name "
-            "it would go on being served the certificate stored in that map",
-            where=where,
-            remedy="remove the entry, run postmap -F on the file, and try again",
-        )
 
 
 def _level(draft: PostfixDraft) -> None:

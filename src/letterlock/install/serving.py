@@ -42,11 +42,11 @@ class Serving:
         self.ran = frozenset(server.name for server in running)
         if running:
             self._report("looking at what is served now")
-        self._before = self._look(running)
+        self._before = self._look(running, verify.sample(self._expected()))
 
-    def _look(self, running: Sequence[MailServer]) -> Facts:
+    def _look(self, running: Sequence[MailServer], expected: Sequence[Expectation]) -> Facts:
         """The endpoints expected and those of running servers, each asked with its name."""
-        wanted = [verify.question(each) for each in self._expected()] if running else []
+        wanted = [verify.question(each) for each in expected] if running else []
         named = {endpoint for endpoint, _, _ in wanted}
         name = wanted[0][1] if wanted else self._plan.subject
         for server in running:
@@ -99,7 +99,9 @@ class Serving:
         return self._settle(running, self._patience)
 
     def _settle(self, running: Sequence[MailServer], patience: float) -> Facts:
-        facts, said = verify.settle(lambda: self._look(running), self._complaints, patience)
+        facts, said = verify.settle(
+            lambda: self._look(running, self._expected()), self._complaints, patience
+        )
         if said:
             raise RefusedError(f"not as expected on the wire: {'; '.join(said)}")
         return facts

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from letterlock.model.certificate import KeyType
@@ -32,8 +33,18 @@ def question(asked: EndpointFacts | Expectation) -> Question:
 
 #: A reloaded server's new processes may take a moment until they answer.
 PATIENCE_SECONDS = 10.0
+#: Of thousands of names so many are looked at in a rehearsal, and before anything changes.
+SAMPLE = 16
+#: Of more names than that several are asked for at once: two connections each.
+_NAMES_AT_ONCE = 4
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 1.0
+
+
+def sample(expectations: Sequence[Expectation], most: int = SAMPLE) -> tuple[Expectation, ...]:
+    """Those of the first so many names: enough to tell whether names are served at all."""
+    names = set(list(dict.fromkeys(each.name for each in expectations))[:most])
+    return tuple(each for each in expectations if each.name in names)
 
 
 def observe_all(observe: Observe, wanted: Iterable[Question]) -> tuple[EndpointFacts, ...]:
@@ -44,10 +55,23 @@ def observe_all(observe: Observe, wanted: Iterable[Question]) -> tuple[EndpointF
     for endpoint, name, key_type in questions:
         alike.setdefault((name, key_type), []).append(endpoint)
     seen: dict[Question, EndpointFacts] = {}
-    for (name, key_type), endpoints in alike.items():
-        for facts in observe(endpoints, name, key_type):
-            seen[facts.endpoint, name, key_type] = facts
+    for (name, key_type), found in _seen_by_name(observe, alike):
+        seen |= {(facts.endpoint, name, key_type): facts for facts in found}
     return tuple(seen[each] for each in questions if each in seen)
+
+
+def _seen_by_name(
+    observe: Observe, alike: Mapping[tuple[str, KeyType | None], Sequence[Endpoint]]
+) -> Iterator[tuple[tuple[str, KeyType | None], tuple[EndpointFacts, ...]]]:
+    """What the endpoints showed, one name after the other or, of many names, several at once. A
+    thread begun here lives in this thread's network namespace."""
+    if len(alike) <= SAMPLE * len(KeyType):
+        for asked, endpoints in alike.items():
+            yield asked, observe(endpoints, *asked)
+        return
+    names, key_types = zip(*alike, strict=True)
+    with ThreadPoolExecutor(_NAMES_AT_ONCE) as pool:
+        yield from zip(alike, pool.map(observe, alike.values(), names, key_types), strict=True)
 
 
 def complaints(

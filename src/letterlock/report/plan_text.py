@@ -24,8 +24,10 @@ def summary(plan: Plan) -> str:
     """One line: how many files change and are new, and which servers are reloaded."""
     files = [c for c in plan.changes if isinstance(c, FileChange | LinkChange)]
     new = sum(1 for change in files if change.before is None)
-    edited = len(files) - new
+    removed = sum(1 for change in files if change.after is None)
+    edited = len(files) - new - removed
     parts = [f"{_count(edited, 'file')} edited", f"{_count(new, 'file')} new"]
+    parts += [f"{_count(removed, 'file')} removed"] if removed else []
     servers = f", {' and '.join(plan.servers)} reloaded" if plan.servers else ""
     return ", ".join(parts) + servers
 

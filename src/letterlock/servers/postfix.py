@@ -148,18 +148,5 @@ class Postfix:
         folders = self._run_postconf("-h", "-x", "queue_directory", "data_directory")
         return (self.folder, *folders.text.split("\n")[:2])
 
-    def served_names(self, host: str) -> tuple[Location, ...]:
-        """The SNI maps (`tls_server_sni_maps`) that hold an entry of their own for a host: such
-        an entry, not `main.cf`, decides what a client that names the host is served."""
-        found: list[Location] = []
-        if self.on_paper:
-            return ()
-        configuration = self.read()
-        for table in configuration.value("tls_server_sni_maps").replace(",", " ").split():
-            done = self.tools.run("postmap", "-c", self.folder, "-F", "-q", host, table)
-            if done.ok and done.stdout.strip():
-                found.append(Location(table.partition(":")[2] or table))
-        return tuple(found)
-
     def within(self, tools: Tools) -> Self:
         return replace(self, tools=tools)

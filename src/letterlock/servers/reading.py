@@ -52,8 +52,8 @@ def refusal(server: str, complaint: str, otherwise: Location, checker: str) -> I
     )
 
 
-def read_configuration_file(tools: Tools, path: str) -> bytes:
-    """The bytes of a file of that system.
+def read_configuration_file(tools: Tools, path: str, most: int = MAX_BYTES) -> bytes:
+    """The bytes of a file of that system, at most so many.
 
     Raises InputError when it is missing, a dangling link, no regular file, unreadable or too
     large."""
@@ -63,8 +63,8 @@ def read_configuration_file(tools: Tools, path: str) -> bytes:
         status = outside.stat()
         if not stat.S_ISREG(status.st_mode):
             raise InputError("not a regular file", where=where)
-        if status.st_size > MAX_BYTES:
-            raise InputError(f"larger than {MAX_BYTES} bytes: no configuration file", where=where)
+        if status.st_size > most:
+            raise InputError(f"larger than {most} bytes: no configuration file", where=where)
         return outside.read_bytes()
     except FileNotFoundError:
         if outside.is_symlink():
