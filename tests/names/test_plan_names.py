@@ -291,3 +291,13 @@ def test_many_names_are_looked_at_on_one_port_of_each_server() -> None:
     assert len(found) == 8 * 4 + 12 * 2
     assert {each.endpoint.port for each in found if each.name == "n19.example"} == {465, 993}
     assert asked_name("*.example.net") == "any-name.example.net"
+
+
+def test_a_name_with_one_certificate_beside_a_default_with_two_has_no_second() -> None:
+    both = "ssl_alt_cert = </default-ecdsa.pem\nssl_alt_key = </default-ecdsa.key\n"
+    draft = DovecotDraft(dovecot({MAIN: both}))
+    plan_names_dovecot(draft, [served("b.example")], None)
+    assert "  ssl_alt_cert =\n  ssl_alt_key =\n}" in texts(draft)[OWN]
+    again = DovecotDraft(dovecot({MAIN: both, **texts(draft)}))
+    plan_names_dovecot(again, [served("b.example")], None)
+    assert again.changes() == ()
