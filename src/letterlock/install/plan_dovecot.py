@@ -6,6 +6,7 @@ from letterlock.install.draft_dovecot import DovecotDraft
 from letterlock.install.intent import Intent, Surroundings
 from letterlock.install.plan_dovecot_1 import auth_socket_of_1, tls_protocols
 from letterlock.model.errors import RefusedError
+from letterlock.profiles.profile import load
 from letterlock.servers.dovecot_configuration import DovecotConfiguration
 from letterlock.servers.strength import protocol_floor, stronger_protocol
 from letterlock.servers.version import Version
@@ -84,6 +85,12 @@ def _floor(draft: DovecotDraft, intent: Intent) -> None:
     if row is None:
         return
     floor = intent.users_floor(intent.profile.access)
+    if _cannot_demand(draft, floor):
+        draft.notices.append(
+            f"Dovecot {draft.before.version} cannot refuse TLS 1.2 (2.3.15 and later can): it "
+            "stays allowed on its ports, with the suites of profile intermediate"
+        )
+        floor = "TLSv1.2"
     own = draft.tree.get(row.name)
     present = protocol_floor(draft.before.value(row.name))
     if present == floor and own is None:
@@ -98,8 +105,19 @@ def _floor(draft: DovecotDraft, intent: Intent) -> None:
     draft.say("minimum-protocol", floor, f"profile {intent.profile.name} ({intent.profile.source})")
 
 
+def _cannot_demand(draft: DovecotDraft, floor: str) -> bool:
+    """Whether Dovecot would not start with that floor: `ssl_min_protocol` takes TLSv1.3 since
+    2.3.15 (its NEWS)."""
+    row = draft.spelling("minimum-protocol")
+    if row is None or row.name != "ssl_min_protocol":
+        return False
+    return floor == "TLSv1.3" and draft.before.version < Version(2, 3, 15)
+
+
 def _cipher_list(draft: DovecotDraft, intent: Intent, surroundings: Surroundings) -> None:
     names = intent.profile.access.openssl_ciphers
+    if not names and _cannot_demand(draft, intent.users_floor(intent.profile.access)):
+        names = load("intermediate").access.openssl_ciphers
     row = draft.spelling("cipher-list")
     if row is None or not names:
         return

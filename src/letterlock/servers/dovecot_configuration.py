@@ -52,11 +52,14 @@ class DovecotConfiguration:
         return replace(self, tree=tree)
 
     def value(self, name: str, block: tuple[str, ...] = ()) -> str:
-        """A setting as Dovecot reads it, before any planned edit; nothing where unset."""
+        """A setting as Dovecot reads it, before any planned edit; nothing where unset. Of those
+        that begin with `ssl_server_` 2.4 prints what is set in a block of that name."""
         found = ""
+        if name.startswith("ssl_server_"):
+            found = self.value(name.removeprefix("ssl_server_"), (*block, "ssl_server"))
         for setting in self.effective:
             if setting.name == name and setting.block_path == block:
-                found = setting.value
+                found = setting.value or found
         return found.strip().strip('"').strip()
 
     def protocols(self) -> tuple[str, ...]:
@@ -82,7 +85,8 @@ class DovecotConfiguration:
             port = int(fields.get("port", "0") or 0)
             if protocol in enabled and service.endswith("-login") and port:
                 implicit = fields.get("ssl", "no") == "yes"
-                yield InetListener(protocol, name, port, fields.get("address", ""), implicit)
+                address = fields.get("listen") or fields.get("address", "")  # renamed in 2.4
+                yield InetListener(protocol, name, port, address, implicit)
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Every address and port at which a mail service can be reached from the machine."""
