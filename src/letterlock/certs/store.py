@@ -16,6 +16,7 @@ from letterlock.certs.names import address, ascii_name
 from letterlock.model.certificate import KeyType
 from letterlock.model.errors import Location
 from letterlock.model.plan import Change, DirectoryChange, FileChange, LinkChange, Reason
+from letterlock.model.rooted import follow, outside
 
 #: The store's folder in the server's own tree.
 STORE = "/etc/ssl/letterlock"
@@ -273,7 +274,8 @@ class _Tree:
     root: Path
 
     def outside(self, path: Path) -> Path:
-        return self.root / str(path).lstrip("/")
+        """The path by which we reach it, through that system's links."""
+        return path if self.root == Path("/") else outside(self.root, follow(self.root, path))
 
     def read(self, path: Path) -> bytes | None:
         """A file's bytes, None where there is none. Raises CertificateError where it is no file
@@ -290,7 +292,7 @@ class _Tree:
     def link_text(self, link: Path) -> str | None:
         """Where a symbolic link points, None where there is nothing."""
         try:
-            return str(self.outside(link).readlink())
+            return str((self.outside(link.parent) / link.name).readlink())
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -309,10 +311,10 @@ class _Tree:
         What they hold is public; the keys in them are guarded by their own mode."""
         missing = []
         for one in (folder, *folder.parents[:-1]):
-            outside = self.outside(one)
-            if outside.is_dir():
+            here = self.outside(one)
+            if here.is_dir():
                 break
-            if outside.is_symlink() or outside.exists():
+            if here.is_symlink() or here.exists():
                 raise CertificateError("is no folder", where=Location(str(one)))
             missing.append(DirectoryChange(one, mode if one == folder else 0o755))
         return tuple(reversed(missing))

@@ -15,6 +15,7 @@ from letterlock.certs.signature import self_signed
 from letterlock.certs.x509 import NameKey, facts, name_keys
 from letterlock.model.certificate import Certificate
 from letterlock.model.errors import Location
+from letterlock.model.rooted import follow, outside
 
 #: Where distributions keep the roots in one file: Debian and Ubuntu, Fedora and RHEL, SUSE,
 #: Alpine and the BSDs.
@@ -26,6 +27,10 @@ SYSTEM_FILES = (
     "/etc/ssl/cert.pem",
 )
 _ROOT = re.compile(rb"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
+
+
+def _below(root: Path, file: str) -> Path:
+    return outside(root, follow(root, file))
 
 
 class TrustStore:
@@ -44,9 +49,11 @@ class TrustStore:
     @classmethod
     def system(cls, root: Path = Path("/")) -> TrustStore:
         """The system's store: the file that SSL_CERT_FILE names (openssl-env(7)), else the
-        distribution's under `root`. Where there is none the store is empty and says so."""
+        distribution's under `root`, else this system's: clients judge by stores of their own, and
+        a minimal system has none. Where there is none at all the store is empty and says so."""
         named = os.environ.get("SSL_CERT_FILE")
-        candidates = [Path(named)] if named else [root / file[1:] for file in SYSTEM_FILES]
+        below = (_below(root, file) for file in SYSTEM_FILES) if root != Path("/") else ()
+        candidates = [Path(named)] if named else [*below, *map(Path, SYSTEM_FILES)]
         for path in candidates:
             if path.is_file():
                 return cls(f"the system's trust store ({path})", path)

@@ -118,6 +118,8 @@ class CertificateOptions:
     allow_self_signed: bool = False
     with_root: bool = False
     fetch_missing: bool = False
+    #: Below which the roots are that are believed without `ca_file`.
+    root: Path = Path("/")
 
 
 def read_bundle(options: CertificateOptions, host: str | None) -> Bundle:
@@ -128,7 +130,7 @@ def read_bundle(options: CertificateOptions, host: str | None) -> Bundle:
     return prepare(
         _files(options),
         host,
-        trust_store(options.ca_file),
+        trust_store(options.ca_file, options.root),
         datetime.now(UTC),
         password=password_provider(options.password_file, options.password_env),
         allow_self_signed=options.allow_self_signed,
@@ -160,7 +162,7 @@ def read_chain(options: CertificateOptions, host: str | None) -> Chain:
     return prepare_chain(
         _files(options),
         host,
-        trust_store(options.ca_file),
+        trust_store(options.ca_file, options.root),
         datetime.now(UTC),
         password=password_provider(options.password_file, options.password_env),
         allow_self_signed=options.allow_self_signed,
@@ -183,11 +185,11 @@ def _fetch(options: CertificateOptions) -> Callable[[str], bytes] | None:
     return fetch_issuer
 
 
-def trust_store(ca_file: str | None) -> TrustStore:
-    """The roots of `--ca-file`, else the system's."""
+def trust_store(ca_file: str | None, root: Path = Path("/")) -> TrustStore:
+    """The roots of `--ca-file`, else those of the system below `root`."""
     from letterlock.certs.trust import TrustStore
 
-    return TrustStore.system() if ca_file is None else TrustStore.from_file(ca_file)
+    return TrustStore.system(root) if ca_file is None else TrustStore.from_file(ca_file)
 
 
 def password_provider(file: Path | None, variable: str | None) -> Callable[[str], bytes] | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from letterlock.model.errors import InputError
+from letterlock.model.errors import InputError, UndeterminedError
 
 if TYPE_CHECKING:
     from letterlock.install.verify import Observe
@@ -21,16 +21,51 @@ if TYPE_CHECKING:
 
 
 def _existing(root: Path) -> Path:
+    """Where a system runs with mounts of its own, its root as it sees it."""
     if not root.is_dir():
         raise InputError(f"--root {root} is not a folder")
-    return root.resolve()
+    plain = root.resolve()
+    if plain == Path("/") and plain.samefile(root):
+        return plain
+    from letterlock.servers.residence import residence
+
+    home = residence(root)
+    if home is not None and home.mounts is not None:
+        return home.files()
+    return plain
+
+
+def enter_network(root: Path) -> None:
+    """Speak, from now on, from within the network of the system that runs below `root`, where it
+    has one of its own: its servers are reached there. To be called by the main thread: those it
+    begins later live there too."""
+    if root == Path("/"):
+        return
+    from letterlock.install.private_init import CLONE_NEWNET, setns
+    from letterlock.servers.residence import residence
+
+    home = residence(root)
+    if home is None or home.network is None:
+        return
+    try:
+        with home.network.open("rb") as network:
+            setns(network.fileno(), CLONE_NEWNET)
+    except OSError as error:
+        raise UndeterminedError(
+            f"the network of the system below {root} cannot be entered: {error.strerror}"
+        ) from error
 
 
 Root = Annotated[
     Path,
-    typer.Option("--root", metavar="DIR", help="The system below DIR instead of this one.",
-                 show_default=False, callback=_existing),
-]  # fmt: skip
+    typer.Option(
+        "--root",
+        metavar="DIR",
+        help="The system below DIR, not this one: files, a chroot, a container.",
+        show_default=False,
+        callback=_existing,
+    ),
+]
 Wait = Annotated[
     float,
     typer.Option(metavar="SECONDS", min=0, help="Wait this long for another run to end."),
@@ -75,6 +110,7 @@ def servers_below(root: Path) -> tuple[MailServer, ...]:
     from letterlock.servers.find import find_servers
     from letterlock.servers.tools import Tools
 
+    enter_network(root)
     try:
         return find_servers(Tools.for_root(root))
     except InputError:

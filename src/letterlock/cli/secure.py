@@ -23,7 +23,14 @@ from letterlock.cli.certificate_options import (
     read_pairs,
     trust_store,
 )
-from letterlock.cli.live_system import JsonFile, Root, Wait, recover_first, write_json
+from letterlock.cli.live_system import (
+    JsonFile,
+    Root,
+    Wait,
+    enter_network,
+    recover_first,
+    write_json,
+)
 from letterlock.cli.secure_options import CertLayout, Placing, RunOptions, SaslServer, SecureOptions
 from letterlock.cli.verb import verb
 from letterlock.model.errors import InputError, RefusedError
@@ -205,6 +212,7 @@ def secure(
         allow_self_signed=allow_self_signed,
         with_root=with_root,
         fetch_missing=fetch_missing,
+        root=root,
     )
     run = RunOptions(
         dry_run=dry_run, rehearse=rehearse, start=start, yes=yes, wait=wait, json_file=json_file
@@ -252,10 +260,12 @@ def _prepare(options: SecureOptions, certificate: CertificateOptions) -> Prepare
     bundles = read_pairs(certificate, options.host)
     from letterlock.cli.secure_plan import prepare  # a third of the start-up time
 
+    # Only now: a missing issuer is fetched from where we are.
+    enter_network(options.root)
     return prepare(
         options,
         bundles,
-        trust_store(certificate.ca_file),
+        trust_store(certificate.ca_file, options.root),
         allow_self_signed=certificate.allow_self_signed,
     )
 
@@ -265,7 +275,7 @@ def _carry_out(prepared: Prepared, options: SecureOptions, run: RunOptions) -> N
     from letterlock.cli.secure_screen import PlanScreen
 
     screen = PlanScreen(prepared, options.host or prepared.plan.subject, quiet=run.json_file == "-")
-    if options.root == Path("/"):
+    if prepared.alive:
         refuse_taken_ports(prepared, run.start)
     if run.dry_run:
         _tell_dry_run(prepared, run, screen)

@@ -58,6 +58,11 @@ class Prepared:
     trust: TrustStore
     configurations: Configurations
 
+    @property
+    def alive(self) -> bool:
+        """Whether the system runs, rather than being a folder of files."""
+        return any(server.tools.alive for server in self.servers)
+
 
 def prepare(
     options: SecureOptions,

@@ -1,5 +1,5 @@
-"""A private system: this machine once more, in namespaces of its own, where nothing done inside
-is seen outside.
+"""A private system: this machine, or the system below another root, once more, in namespaces of
+its own, where nothing done inside is seen outside.
 
 It has its own network (loopback alone, carrying the machine's addresses too, so that every server
 finds the ports and addresses it is configured for), its own processes, IPC and host name, and its
@@ -34,6 +34,7 @@ from letterlock.install.private_init import (
     unshare,
 )
 from letterlock.model.unknown import Unknown
+from letterlock.servers.residence import NAMESPACES
 from letterlock.servers.tools import Tools
 
 Result = TypeVar("Result")
@@ -64,9 +65,13 @@ class PrivateFolder:
     overlay: bool = False
 
     @classmethod
-    def of_server(cls, path: str, overlay: bool = False) -> PrivateFolder:
-        """A server's folder without what is only production's: queued mail, locks, caches."""
-        if all(Path(path, mark).is_dir() for mark in _QUEUE_MARKS):
+    def of_server(
+        cls, path: str, overlay: bool = False, tools: Tools | None = None
+    ) -> PrivateFolder:
+        """A server's folder without what is only production's: queued mail, locks, caches.
+        `tools` are those of the system it is in, by default this one's."""
+        here = (tools or Tools()).outside(path)
+        if all((here / mark).is_dir() for mark in _QUEUE_MARKS):
             queues = tuple(f"{name}/*" for name in _QUEUE_FOLDERS)
             return cls(path, (*queues, "pid/*", "public/*", "private/*"), overlay)
         return cls(path, _CACHES, overlay)
@@ -78,7 +83,10 @@ class Layout:
 
     `empty` folders keep only their owner and mode, `skeletons` also their subfolders; `kept` are
     shown, read-only, inside of such; `writable` are the same files inside and outside.
-    `addresses` are given to the loopback beside the machine's own."""
+    `addresses` are given to the loopback beside the machine's own.
+
+    `root` is the system's `/` as a path of ours; all other paths are that system's own. Where it
+    runs with mounts of its own, `mounts` is the file of that namespace."""
 
     folders: tuple[PrivateFolder, ...] = ()
     empty: tuple[str, ...] = ("/tmp", "/var/tmp")  # noqa: S108
@@ -87,13 +95,16 @@ class Layout:
     writable: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
     hostname: str | None = None
+    root: str = "/"
+    mounts: str | None = None
 
     def as_line(self) -> bytes:
         """The line that `private_init` reads. Our own program's folders are always shown, so
-        that a thread inside can still import."""
+        that a thread inside can still import; another root has none of them."""
         fields = asdict(self)
         fields["hostname"] = [self.hostname] if self.hostname else []
-        fields["kept"] = [*self.kept, *self._hidden_program_folders()]
+        if self.root == "/":
+            fields["kept"] = [*self.kept, *self._hidden_program_folders()]
         return json.dumps(fields).encode() + b"\n"
 
     def _hidden_program_folders(self) -> set[str]:
@@ -107,8 +118,7 @@ class Layout:
 class PrivateSystem:
     """A private system that is up; a context manager that ends it.
 
-    `tools` runs programs inside and reaches its files. Beware that a path through `tools.root`
-    whose links are absolute leaves it again; `call(…, files=True)` with `local_tools` does not."""
+    `tools` runs programs inside and reaches its files."""
 
     def __init__(self, process: subprocess.Popen[bytes], pid: int) -> None:
         self._process = process
@@ -120,8 +130,6 @@ class PrivateSystem:
         self._root = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._namespaces.callback(os.close, self._root)
         self.tools = Tools(Path(f"/proc/{pid}/root"), _prefix(pid))
-        #: The tools to be used within `call(…, files=True)`, where paths are the system's own.
-        self.local_tools = Tools(Path("/"), _prefix(1))
 
     def _open(self, kind: str) -> int:
         descriptor = os.open(f"/proc/{self.pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
@@ -130,7 +138,8 @@ class PrivateSystem:
 
     def call(self, function: Callable[[], Result], *, files: bool = False) -> Result:
         """Call a function in a thread whose network, and with `files` whose file system, is this
-        one's; return what it returns, raise what it raises. Sockets it opens speak inside."""
+        one's; return what it returns, raise what it raises. Sockets it opens speak inside. With
+        `files` of another root it can import nothing more."""
         outcome: list[Result] = []
         errors: list[BaseException] = []
 
@@ -182,8 +191,9 @@ class PrivateSystem:
 
 
 def _prefix(pid: int) -> tuple[str, ...]:
-    kinds = ("--root", "--mount", "--uts", "--ipc", "--net", "--pid")
-    return (which("nsenter") or "nsenter", f"--target={pid}", *kinds, "--")
+    process = f"/proc/{pid}"
+    kinds = (f"--{kind}={process}/ns/{file}" for kind, file in NAMESPACES.items())
+    return (which("nsenter") or "nsenter", f"--root={process}/root", *kinds, "--")
 
 
 def _read_log() -> tuple[str, ...]:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from letterlock.install import disk
 from letterlock.install.journal import Act, Step
-from letterlock.install.place import file_target, follow, link_target, outside
+from letterlock.install.place import file_target, link_target
 from letterlock.model.errors import Location, RefusedError
 from letterlock.model.plan import Change, DirectoryChange, FileChange, LinkChange
+from letterlock.model.rooted import follow, outside
 
 #: What names beside a file end in. None may match an include's pattern such as Dovecot's
 #: `conf.d/*.conf`.

@@ -6,6 +6,9 @@ open as the lifeline: at its end this process ends, and with it, by pid_namespac
 that runs inside. It answers with lines of JSON: `{"pid": N}`, then `{"ready": true}` or
 `{"reason": "…"}`.
 
+Another root than `/` is entered before anything is mounted in it: by way of its own mount namespace
+where it has one, else bound over itself.
+
 The order matters: what is bound or copied is opened before anything is mounted over it, and the
 whole tree is made read-only before the private parts are mounted, so that no path that was
 forgotten can be written.
@@ -13,6 +16,7 @@ forgotten can be written.
 
 from __future__ import annotations
 
+import codecs
 import ctypes
 import fnmatch
 import json
@@ -283,14 +287,22 @@ def _tmpfs(target: str, status: os.stat_result) -> None:
     os.chown(target, status.st_uid, status.st_gid)
 
 
+def _open_devices() -> dict[str, int]:
+    return {
+        name: os.open(f"/dev/{name}", os.O_PATH | os.O_CLOEXEC)
+        for name in _DEVICES
+        if os.path.exists(f"/dev/{name}")
+    }
+
+
 class _Furnisher:
     """Opens what will be covered, then mounts. Paths are real paths from the start."""
 
-    def __init__(self, layout: dict[str, Any]) -> None:
+    def __init__(self, layout: dict[str, Any], devices: dict[str, int] | None) -> None:
         self._layout = layout
         self._opened: dict[str, int] = {}
         self._submounts: list[str] = [path for path, _ in _mounts()]
-        self._devices = [name for name in _DEVICES if os.path.exists(f"/dev/{name}")]
+        self._devices = _open_devices() if devices is None else devices
         self._number = 0
 
     def _old(self, path: str) -> str:
@@ -318,8 +330,6 @@ class _Furnisher:
                 self._open(path)
             except OSError:
                 continue
-        for name in self._devices:
-            self._open(f"/dev/{name}")
         _make_read_only()
         self._make_dev()
         for path in sorted({*folders, *empty, *skeletons}):
@@ -334,10 +344,10 @@ class _Furnisher:
 
     def _make_dev(self) -> None:
         _mount("tmpfs", "/dev", "tmpfs", _NOSUID, "mode=755")
-        for name in self._devices:
+        for name, descriptor in self._devices.items():
             target = f"/dev/{name}"
             os.close(os.open(target, os.O_CREAT | os.O_WRONLY))
-            _mount(self._old(target), target, "", _BIND)
+            _mount(f"/proc/self/fd/{descriptor}", target, "", _BIND)
         for name, text in _DEVICE_LINKS.items():
             os.symlink(text, f"/dev/{name}")
         os.mkdir("/dev/pts")
@@ -392,6 +402,27 @@ class _Furnisher:
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL))
 
 
+# --- another root --------------------------------------------------------------------------
+
+
+def _join(root: str, mounts: str) -> None:
+    """Live where `root` is the root, in the mount namespace that the file `mounts` names."""
+    home = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    namespace = os.open(mounts, os.O_RDONLY | os.O_CLOEXEC)
+    setns(namespace, CLONE_NEWNS)
+    os.fchdir(home)
+    os.chroot(".")
+
+
+def _move_into(root: str) -> None:
+    """Live where the folder `root` is the root. What lies outside can be reached no more; that it
+    cannot be written either is for the day somebody finds a way."""
+    _mount(root, root, "", _BIND | _REC)
+    _make_read_only()
+    os.chdir(root)
+    os.chroot(".")
+
+
 # --- life ----------------------------------------------------------------------------------
 
 
@@ -437,11 +468,15 @@ def _live(listener: socket.socket, log: int) -> None:
 def _init(layout: dict[str, Any], addresses: list[str], settings: dict[str, str]) -> None:
     _checked(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
     _mount("none", "/", "", _REC | _PRIVATE)
+    devices = None
+    if layout["root"] != "/" and layout["mounts"] is None:
+        devices = _open_devices()
+        _move_into(layout["root"])
     _mount("proc", "/proc", "proc", _NOSUID | _NODEV | _NOEXEC)
     _make_network(addresses, settings)
     for name in layout["hostname"]:
         socket.sethostname(str(name))
-    _Furnisher(layout).furnish()
+    _Furnisher(layout, devices).furnish()
     listener, log = _listen_to_syslog()
     os.chdir("/")
     _tell({"ready": True})
@@ -460,6 +495,9 @@ def main() -> None:
     try:
         addresses = [*_own_addresses(), *layout["addresses"]]
         settings = _settings()
+        codecs.lookup("unicode_escape")  # in another root there is no Python to load it from
+        if layout["mounts"] is not None:
+            _join(layout["root"], layout["mounts"])
         unshare(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET)
         child = os.fork()
         if child:

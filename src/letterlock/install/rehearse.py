@@ -37,13 +37,16 @@ from letterlock.install.namespace import (
     let_cool,
     private_system,
 )
-from letterlock.install.place import follow, link_target
+from letterlock.install.place import link_target
 from letterlock.install.verify import Observe, complaints, observe_all, question, sample
 from letterlock.model.errors import RefusedError, UndeterminedError
 from letterlock.model.facts import EndpointFacts
 from letterlock.model.plan import Change, DirectoryChange, FileChange, LinkChange, Plan
+from letterlock.model.rooted import follow, outside
 from letterlock.model.unknown import Unknown
 from letterlock.servers.interface import MailServer
+from letterlock.servers.residence import residence
+from letterlock.servers.tools import Tools
 
 Report = Callable[[str], None]
 
@@ -101,8 +104,6 @@ def rehearse(
 
     Raises RefusedError for a changed path that is a loop of symbolic links."""
     started = time.monotonic()
-    if any(server.tools.root != _ROOT for server in servers):
-        return Unknown("only the running system can be rehearsed, not another root")
     layout = _layout(plan, servers)
     if isinstance(layout, Unknown):
         return layout
@@ -111,9 +112,7 @@ def rehearse(
         return system
     with system:
         try:
-            outcome = system.call(
-                lambda: _perform(system, plan, servers, observe, report, started), files=True
-            )
+            outcome = _perform(system, layout, plan, servers, observe, report, started)
         except UndeterminedError as error:
             return Unknown(str(error))
         except OSError as error:  # a file that is a mount of its own is not private
@@ -127,31 +126,34 @@ def rehearse(
 
 def _perform(
     system: PrivateSystem,
+    layout: Layout,
     plan: Plan,
     servers: Sequence[MailServer],
     observe: Observe,
     report: Report,
     started: float,
 ) -> Rehearsed | _Booted:
-    """The rehearsal itself, in a thread that lives inside: every path here is the private one."""
-    for change in plan.changes:
-        _write(change)
-    booted = _boot(system, servers, report)
+    """The rehearsal itself. Only what writes lives inside, by the private system's own paths: in
+    another root there is no Python of ours, should anything still have to be imported."""
+    system.call(lambda: _write_all(plan.changes), files=True)
+    booted = _boot(system, layout, servers, report)
     if booted.failures:
         return booted
     report("rehearsal: speaking to every port")
     expected = sample(plan.expectations)
-    facts = observe_all(observe, map(question, expected))
+    questions = tuple(map(question, expected))
+    facts = system.call(lambda: observe_all(observe, questions))
     said = complaints(expected, facts)
     log = telling(system.log()) if said else ()
     return Rehearsed(facts, said, log, time.monotonic() - started)
 
 
-def _boot(system: PrivateSystem, servers: Sequence[MailServer], report: Report) -> _Booted:
+def _boot(
+    system: PrivateSystem, layout: Layout, servers: Sequence[MailServer], report: Report
+) -> _Booted:
     """Validate and start every server, Dovecot first: Postfix asks it for SASL mechanisms."""
-    inside = [server.within(system.local_tools) for server in servers]
-    for folder in _folders(servers):
-        _adapt(Path(folder.path))
+    inside = [server.within(system.tools) for server in servers]
+    system.call(lambda: _adapt_all(layout.folders), files=True)
     for server in inside:
         report(f"rehearsal: validating {server.name}")
         if lines := server.validate():
@@ -178,7 +180,7 @@ def _blame(
         return system
     with system:
         try:
-            present = system.call(lambda: _boot(system, servers, report), files=True)
+            present = _boot(system, layout, servers, report)
         except UndeterminedError as error:
             return Unknown(str(error))
     if present.failures:
@@ -202,33 +204,45 @@ def telling(log: Iterable[str]) -> tuple[str, ...]:
 
 
 def _layout(plan: Plan, servers: Sequence[MailServer]) -> Layout | Unknown:
+    tools = servers[0].tools if servers else Tools()
     folders = {folder.path: folder for folder in _folders(servers)}
     for change in plan.changes:
-        folder = _existing_folder(change)
+        folder = _existing_folder(tools.root, change)
         if folder == "/":
             return Unknown(f"{change.path} would be a new folder of the root itself")
         folders.setdefault(folder, PrivateFolder(folder))
     addresses = {expectation.endpoint.address for expectation in plan.expectations}
     loopback = {address for address in addresses if address.startswith("127.") or address == "::1"}
-    return Layout(folders=tuple(folders.values()), addresses=tuple(sorted(addresses - loopback)))
+    home = None if tools.root == _ROOT else residence(tools.root)
+    return Layout(
+        folders=tuple(folders.values()),
+        addresses=tuple(sorted(addresses - loopback)),
+        root=str(tools.root),
+        mounts=str(home.mounts) if home and home.mounts else None,
+    )
 
 
 def _folders(servers: Iterable[MailServer]) -> Iterator[PrivateFolder]:
     """The servers' own folders, but for those in /run, which is empty inside as after a boot."""
     for server in servers:
         for path in server.private_folders():
-            if not follow(_ROOT, path).startswith("/run/"):
-                yield PrivateFolder.of_server(path)
+            if not follow(server.tools.root, path).startswith("/run/"):
+                yield PrivateFolder.of_server(path, tools=server.tools)
 
 
-def _existing_folder(change: Change) -> str:
+def _existing_folder(root: Path, change: Change) -> str:
     """The nearest folder that exists of where a change really lands."""
     find = follow if isinstance(change, FileChange) else link_target
-    place = Path(find(_ROOT, change.path))
-    return str(next(folder for folder in place.parents if folder.is_dir()))
+    place = Path(find(root, change.path))
+    return str(next(folder for folder in place.parents if outside(root, folder).is_dir()))
 
 
 # --- what is done inside ------------------------------------------------------------------
+
+
+def _write_all(changes: Iterable[Change]) -> None:
+    for change in changes:
+        _write(change)
 
 
 def _write(change: Change) -> None:
@@ -259,6 +273,11 @@ def _write_file(change: FileChange) -> None:
         change.path.chmod(change.mode)
     change.path.write_bytes(change.after or b"")
     let_cool(change.path)
+
+
+def _adapt_all(folders: Iterable[PrivateFolder]) -> None:
+    for folder in folders:
+        _adapt(Path(folder.path))
 
 
 def _adapt(folder: Path) -> None:

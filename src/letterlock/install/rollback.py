@@ -11,10 +11,11 @@ from letterlock.install import disk
 from letterlock.install.history import Entry, Result, history
 from letterlock.install.journal import Step
 from letterlock.install.merge import Conflict, undo_lines
-from letterlock.install.place import file_target, link_target, outside
+from letterlock.install.place import file_target, link_target
 from letterlock.install.state import Run, StateFolder, refusing
 from letterlock.model.errors import InputError, Location, RefusedError
 from letterlock.model.plan import Change, DirectoryChange, FileChange, LinkChange, Plan, Reason
+from letterlock.model.rooted import outside
 
 
 @dataclass(frozen=True, slots=True)

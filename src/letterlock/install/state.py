@@ -16,8 +16,8 @@ from pathlib import Path
 
 from letterlock.install import disk, journal
 from letterlock.install.lock import locked
-from letterlock.install.place import outside
 from letterlock.model.errors import InputError, Location, RefusedError
+from letterlock.model.rooted import outside
 
 FOLDER = "/var/lib/letterlock"
 _JOURNAL = "journal"

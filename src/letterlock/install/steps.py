@@ -14,8 +14,8 @@ from pathlib import Path
 
 from letterlock.install import disk
 from letterlock.install.journal import Step
-from letterlock.install.place import outside
 from letterlock.model.errors import Location, RefusedError
+from letterlock.model.rooted import outside
 
 
 class KeptError(Exception):

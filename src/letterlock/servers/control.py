@@ -4,7 +4,6 @@ a server started behind systemd's back is one it thinks dead."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Literal
 
 from letterlock.model.errors import RefusedError
@@ -14,13 +13,14 @@ from letterlock.servers.tools import Completed, Tools
 def control(
     tools: Tools, unit: str, verb: Literal["start", "stop"], own: Callable[[], Completed]
 ) -> None:
-    """Start or stop a server: through systemd where it runs this very system and knows the unit,
-    else by `own`. Raises RefusedError with what was said."""
+    """Start or stop a server: through systemd where it runs that system and knows the unit, else
+    by `own`. Raises RefusedError with what was said."""
     demand(tools.run("systemctl", verb, unit, timeout=120) if _manages(tools, unit) else own())
 
 
 def _manages(tools: Tools, unit: str) -> bool:
-    if tools != Tools() or not Path("/run/systemd/system").is_dir():
+    # By chroot systemctl would do nothing and call it a success.
+    if tools.prefix[:1] == ("chroot",) or not tools.outside("/run/systemd/system").is_dir():
         return False
     return tools.run("systemctl", "cat", unit).ok
 

@@ -21,7 +21,7 @@ _SPEAKER = re.compile(r"^\S+: (?:fatal|error|Fatal|Error): ")
 
 def configured(tools: Tools, path: str) -> bool:
     """Whether a server's main file is there: a dangling link is, and is a fault to be told."""
-    return os.path.lexists(tools.outside(path))
+    return os.path.lexists(tools.entry(path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ def read_configuration_file(tools: Tools, path: str, most: int = MAX_BYTES) -> b
             raise InputError(f"larger than {most} bytes: no configuration file", where=where)
         return outside.read_bytes()
     except FileNotFoundError:
-        if outside.is_symlink():
-            target = outside.readlink()
+        if tools.entry(path).is_symlink():
+            target = tools.entry(path).readlink()
             raise InputError(
                 f"a dangling link to {target}", where=where, remedy="make that file, or the link go"
             ) from None

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from letterlock.model.errors import UndeterminedError
+from letterlock.model.rooted import follow, outside
+from letterlock.servers.residence import residence
 
 #: Of what a program prints, this many bytes are read.
 _MAX_OUTPUT = 16 * 1024 * 1024
 #: A stock PATH plus the folders where Debian keeps daemons' programs.
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_OURS = Path("/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,21 +127,53 @@ class Tools:
 
     `root` is that system's `/` as a path of ours: `/`, the DIR of `--root`, or
     `/proc/PID/root` of a rehearsal. `prefix` is put before every command to run it there
-    (`chroot DIR`, `nsenter …`)."""
+    (`chroot DIR`, `nsenter …`). `alive`: whether that system runs, with processes of its own or
+    as this one, rather than being a folder of files."""
 
-    root: Path = Path("/")
+    root: Path = _OURS
     prefix: tuple[str, ...] = ()
+    alive: bool = True
 
     @classmethod
     def for_root(cls, root: Path) -> Tools:
-        """The tools of a configuration tree: `/` itself, or another root by chroot."""
-        if root == Path("/"):
+        """The tools of `/` itself, of the system that runs below another root, or, where none
+        does or none that is set apart from ours, of that root by chroot."""
+        if root == _OURS:
             return cls()
-        return cls(root, ("chroot", str(root)))
+        home = residence(root)
+        if home is not None and home.apart:
+            return cls(root, home.prefix())
+        return cls(root, ("chroot", str(root)), home is not None)
 
     def outside(self, path: str | Path) -> Path:
-        """The path by which we reach what that system calls `path`."""
-        return self.root / str(path).lstrip("/")
+        """The path by which we reach what that system calls `path`, through its links.
+
+        Raises RefusedError for links in a circle."""
+        if self.root == _OURS:
+            return Path(path)
+        return outside(self.root, follow(self.root, path))
+
+    def entry(self, path: str | Path) -> Path:
+        """The same, but a link at its very end is not followed."""
+        if self.root == _OURS:
+            return Path(path)
+        folder, _, name = str(path).rpartition("/")
+        return self.outside(folder) / name
+
+    def command_of(self, pid: int) -> str | None:
+        """The command name of a process of that system, by its id there; None where there is none.
+
+        A root without a /proc of its own has our processes, of which only those are its own that
+        have it as their root: an id in an old file of it may be another's by now."""
+        proc = self.outside("/proc")
+        try:
+            if self.root != _OURS:
+                proc = proc if (proc / "uptime").exists() else Path("/proc")
+                if not (proc / f"{pid}/root").samefile(self.root):
+                    return None
+            return (proc / f"{pid}/comm").read_text("utf-8", "replace").strip()
+        except OSError:
+            return None
 
     def run(
         self,
