@@ -4,7 +4,7 @@ PY := .venv/bin/python
 # Many tests wait for servers: twice the cores keeps two busy.
 JOBS ?= 4
 
-.PHONY: help demo test compiled lint format bench docs setup clean
+.PHONY: help demo test lab compiled lint format bench docs setup clean
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
@@ -16,12 +16,16 @@ setup: .venv/.tests
 demo: .venv/.demo ## the main job on a throw-away Postfix and Dovecot
 	@.venv/bin/letterlock demo
 
-test: setup lint compiled ## lint, types, rooms, and every test
+test: setup compiled ## lint, types, rooms, and every test
+	@$(MAKE) --no-print-directory -j2 lint lab
 	@PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n $(JOBS) --dist worksteal
 
 # The tests start the program hundreds of times, mostly where its folder is read-only: uncompiled, each start would compile it.
 compiled: setup
 	@$(PY) -m compileall -q -j 0 src tests
+
+lab: setup       ## a root of each Debian generation in .cache/lab, for tests
+	@scripts/lab
 
 lint: setup      ## ruff, mypy --strict, import-linter
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

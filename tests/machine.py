@@ -10,6 +10,7 @@ own, on their real ports and paths. Any number at once; nothing of the host's ch
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -303,7 +304,9 @@ def _guide_postfix(machine: Machine, certificate_file: str, key_file: str) -> No
     machine.replace(main, f"/etc/ssl/certs/{snakeoil}.pem", certificate_file)
     same = "$smtpd_tls_cert_file" if key_file == certificate_file else key_file
     machine.replace(main, f"/etc/ssl/private/{snakeoil}.key", same)
-    machine.replace(main, "smtpd_tls_security_level=may", "smtpd_use_tls=yes")
+    # Debian 13 writes it with spaces.
+    level = re.search(r"smtpd_tls_security_level ?= ?may", machine.read(main).decode())
+    machine.replace(main, level[0] if level else "", "smtpd_use_tls=yes")
     if "Dovecot" not in machine.installed:
         return
     sasl = "smtpd_sasl_type = dovecot\nsmtpd_sasl_path = private/auth\n"
