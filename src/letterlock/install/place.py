@@ -8,6 +8,8 @@ from pathlib import Path
 from letterlock.model.errors import Location, RefusedError
 from letterlock.model.rooted import follow, outside
 
+__all__ = ["file_target", "follow", "link_target", "outside"]
+
 
 def file_target(root: Path, path: str | Path) -> str:
     """The real place of a file, which may be behind a symbolic link.
