@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections import defaultdict
-from collections.abc import Mapping
 from glob import glob
 from pathlib import Path
 
@@ -15,56 +13,11 @@ from hypothesis import strategies as st
 
 from letterlock.conf.dovecot import DovecotFile
 from letterlock.conf.dovecot_placement import key
-from letterlock.conf.dovecot_syntax import ValueKind
 from letterlock.conf.dovecot_tree import DovecotTree
 from tests.conf import corpus
+from tests.corpus.dovecot import placed
 
 pytestmark = pytest.mark.skipif(shutil.which("doveconf") is None, reason="no Dovecot here")
-
-#: Settings that doveconf 2.3 translates or drops instead of printing them, and why
-#: (old-set-parser.c of 2.3.19, and the release notes in FACTS.md).
-TRANSLATED = {
-    r"ssl_(cert|key|ca)_file": "1.x: becomes ssl_cert = <file and so on",
-    r"ssl_disable": "1.x: becomes ssl, inverted",
-    r"(protocol/.*/)?(ssl_)?listen": "1.x: becomes inet_listener blocks",
-    r"auth/.*": "1.x: auth default { } is flattened",
-    r"ssl_protocols": "2.3 makes ssl_min_protocol of it, or drops it",
-    r"ssl_dh_parameters_length": "2.3 drops it",
-}
-#: What doveconf prints though no file sets it, and why.
-ITS_OWN = {
-    r"ssl_(cert|key|ca)": "translated from 1.x",
-    r"ssl_min_protocol": "translated from ssl_protocols",
-    r"service/.*/inet_listener/.*": "translated from listen",
-    r"(passdb|userdb)/(args|driver)|service/auth/user": "translated from auth default { }",
-    r"namespace(/.*)?/(location|prefix)": "printed empty for every namespace",
-}
-#: Settings whose values it prints otherwise than they are written, and why.
-RESPELT = {
-    r"protocols": "imaps and pop3s of 1.x go; blanks at the ends go",
-    r".*/(user|group)": "$default_internal_user is printed unexpanded when not asked with -x",
-}
-_UNITS = {"k": 1 << 10, "m": 60, "min": 60, "mins": 60, "h": 3600, "hour": 3600, "hours": 3600,
-          "s": 1, "sec": 1, "secs": 1, "d": 86400, "day": 86400, "days": 86400, "g": 1 << 30,
-          "w": 604800, "week": 604800, "weeks": 604800}  # fmt: skip
-Values = Mapping[str, list[str]]
-
-
-def same(mine: str, theirs: str) -> bool:
-    return _plain(mine) == _plain(theirs)
-
-
-def _plain(value: str) -> str:
-    """Booleans, times and sizes are printed in Dovecot's own units (`30 mins` for `30m`)."""
-    value = " ".join(value.lower().split())
-    unit = re.fullmatch(r"(\d+) ?([a-z]+)", value)
-    if unit and unit[2] in _UNITS:
-        return str(int(unit[1]) * _UNITS[unit[2]])
-    return {"true": "yes", "false": "no"}.get(value, value)
-
-
-def listed(name: str, patterns: Mapping[str, str]) -> bool:
-    return any(re.fullmatch(pattern, name) for pattern in patterns)
 
 
 def read(path: str) -> bytes | None:
@@ -86,85 +39,8 @@ def doveconf(main: Path, *options: str) -> DovecotFile | None:
     return None if done.returncode else printed
 
 
-@pytest.fixture(scope="module")
-def defaults() -> dict[str, str]:
-    printed = DovecotFile.parse(corpus.run(["doveconf", "-d"]).stdout, "doveconf")
-    return {each.name: each.value for each in printed.settings() if not each.block_path}
-
-
-def theirs(printed: DovecotFile) -> Values:
-    found = defaultdict(list)
-    for each in printed.settings():
-        found[key(each.name, each.block_path)].append(each.value)
-    return found
-
-
-def ours(tree: DovecotTree, defaults: Mapping[str, str]) -> Values:
-    found = defaultdict(list)
-    for each in tree.settings():
-        value: str | None = each.value
-        if each.kind is ValueKind.VARIABLE:
-            value = tree.get(each.name, defaults, each.block_path)
-        found[key(each.name, each.block_path)].append(value or "")
-    return found
-
-
-def placed(source: Path, folder: Path) -> Path:
-    """A copy of a file or of a tree's folder in which an include may lead nowhere: the corpus
-    leaves files with secrets out."""
-    if source.is_dir():
-        shutil.copytree(source, folder)
-    else:
-        folder.mkdir()
-        shutil.copy(source, folder / "dovecot.conf")
-    for path in folder.rglob("*.conf"):
-        data = re.sub(rb"(?m)^([ \t]*)!include\b(?!_)", rb"\1!include_try", path.read_bytes())
-        path.chmod(0o644)
-        path.write_bytes(data)
-    return folder / "dovecot.conf"
-
-
-def compare(tree: DovecotTree, printed: Values, everything: Values, mine: Values) -> list[str]:
-    """The names at which we differ, apart from the differences that are listed above."""
-    wrong = []
-    for name, values in printed.items():
-        if name.startswith("plugin/") or listed(name, RESPELT):
-            continue
-        if name not in mine:
-            wrong += [] if listed(name, ITS_OWN) else [f"{name}: only doveconf has {values}"]
-        elif len(values) == 1 and not same(mine[name][-1], values[0]):
-            wrong.append(f"{name}: {mine[name][-1]!r}, not {values[0]!r}")
-    for name, values in mine.items():
-        if name.startswith("plugin/") or listed(name, RESPELT):
-            continue
-        if name not in everything:
-            wrong += [] if listed(name, TRANSLATED) else [f"{name}: only we have {values}"]
-        elif len(everything[name]) == 1 and not same(values[-1], everything[name][0]):
-            wrong.append(f"{name}: {values[-1]!r}, not {everything[name][0]!r} (-a)")
-    return wrong
-
-
 def sources() -> list[Path]:
     return [*corpus.files("dovecot"), *corpus.trees()]
-
-
-@corpus.needs_corpus
-def test_the_corpus(tmp_path: Path, defaults: dict[str, str]) -> None:
-    accepted = 0
-    for at, source in enumerate(sources()):
-        main = placed(source, tmp_path / str(at))
-        tree = load(main)
-        printed = doveconf(main, "-n")
-        if printed is None:
-            continue
-        everything = doveconf(main, "-a")
-        assert everything is not None
-        assert tree.faults() == (), source
-        accepted += 1
-        assert compare(tree, theirs(printed), theirs(everything), ours(tree, defaults)) == [], (
-            source
-        )
-    assert accepted >= 130
 
 
 @corpus.needs_corpus

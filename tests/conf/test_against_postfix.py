@@ -13,26 +13,19 @@ from letterlock.conf.errors import ConfError
 from letterlock.conf.main_cf import MainCf
 from letterlock.conf.master_cf import MasterCf
 from tests.conf import corpus, grammar
+from tests.corpus.postfix import (
+    blanks,
+    columns,
+    our_settings,
+    overrides,
+    pairs,
+    refused,
+    services,
+)
+from tests.corpus.postfix import settings as settings_read
+from tests.generation import Said
 
 pytestmark = pytest.mark.skipif(shutil.which("postconf") is None, reason="no Postfix here")
-
-#: postconf prints the folder that -c names under this name, set or not.
-NOT_SET = {"config_directory"}
-#: Expanded by local(8) and others at delivery: postconf leaves `$name` in them (raw parameters).
-RAW = {"mailbox_command"}
-#: What postconf knows of the machine or of itself; we are told by `defaults`.
-FROM_THE_MACHINE = ("config_directory", "process_id", "mydomain", "myhostname")
-
-
-def pairs(output: bytes) -> dict[str, str]:
-    """postconf's `name = value` lines; it prints every run of blanks in a value as one."""
-    lines = corpus.text(output).split("\n")[:-1]
-    split = (line.partition(" =") for line in lines)
-    return {name: blanks(value) for name, _, value in split}
-
-
-def blanks(value: str) -> str:
-    return " ".join(value.split())
 
 
 def read_main(folder: Path, data: bytes) -> dict[str, str] | None:
@@ -40,52 +33,7 @@ def read_main(folder: Path, data: bytes) -> dict[str, str] | None:
     corpus.old(folder / "main.cf", data)
     corpus.old(folder / "master.cf", b"")
     done = corpus.run(["postconf", "-n", "-c", folder])
-    if done.returncode:
-        return None
-    found = pairs(done.stdout)
-    for line in corpus.text(done.stderr).split("\n"):
-        _, unused, setting = line.partition(": unused parameter: ")
-        if unused:
-            name, _, value = setting.partition("=")
-            found[name] = blanks(value)
-    return {name: value for name, value in found.items() if name not in NOT_SET}
-
-
-def ours(document: MainCf) -> dict[str, str]:
-    found = {each.name: blanks(each.value) for each in document.settings()}
-    return {name: value for name, value in found.items() if name not in NOT_SET}
-
-
-@pytest.fixture(scope="module")
-def defaults() -> dict[str, str]:
-    found = pairs(corpus.run(["postconf", "-d"]).stdout)
-    return {**found, **{name: f"<{name}>" for name in FROM_THE_MACHINE}}
-
-
-@corpus.needs_corpus
-def test_main_cf_of_the_corpus(tmp_path: Path, defaults: dict[str, str]) -> None:
-    accepted = expanded = 0
-    for path in corpus.files("main"):
-        document = MainCf.parse(path.read_bytes(), path.name)
-        theirs = read_main(tmp_path, bytes(document))
-        if theirs is None:
-            assert document.faults(), path
-            continue
-        assert not document.faults(), path
-        assert ours(document) == theirs, path
-        accepted += 1
-        for name, value in pairs(
-            corpus.run(["postconf", "-x", "-n", "-c", tmp_path]).stdout
-        ).items():
-            raw = document.get(name)
-            if name in NOT_SET | RAW or raw is None:
-                continue
-            mine = document.expand(raw, defaults)
-            if not any(f"<{unknown}>" in mine for unknown in FROM_THE_MACHINE):
-                assert blanks(mine) == value, (path, name)
-                expanded += 1
-    assert accepted >= 50
-    assert expanded >= 1_000
+    return settings_read(Said(done.returncode, done.stdout, done.stderr))
 
 
 @corpus.needs_corpus
@@ -109,45 +57,11 @@ def read_master(folder: Path, data: bytes) -> list[tuple[str, ...]] | None:
     corpus.old(folder / "main.cf", b"")
     corpus.old(folder / "master.cf", data)
     done = corpus.run(["postconf", "-M", "-c", folder])
-    if done.returncode:
-        return None
-    lines = corpus.text(done.stdout).split("\n")[:-1]
-    return [tuple(line.split()[:8]) for line in lines if not line.startswith(" ")]
+    return services(Said(done.returncode, done.stdout, done.stderr))
 
 
 def read_overrides(folder: Path) -> dict[str, str]:
     return pairs(corpus.run(["postconf", "-P", "-c", folder]).stdout)
-
-
-def columns(document: MasterCf) -> list[tuple[str, ...]]:
-    return [
-        (s.name, s.type, s.private, s.unprivileged, s.chroot, s.wakeup, s.maxproc, s.command)
-        for s in document.services()
-    ]
-
-
-def overrides(document: MasterCf) -> dict[str, str]:
-    return {
-        f"{service.name}/{service.type}/{each.name}": blanks(each.value)
-        for service in document.services()
-        for each in service.overrides
-    }
-
-
-@corpus.needs_corpus
-def test_master_cf_of_the_corpus(tmp_path: Path) -> None:
-    accepted = 0
-    for path in corpus.files("master"):
-        document = MasterCf.parse(path.read_bytes(), path.name)
-        theirs = read_master(tmp_path, bytes(document))
-        if theirs is None:
-            assert document.faults(), path
-            continue
-        assert not [each for each in document.faults() if "white space" not in each.what], path
-        assert columns(document) == theirs, path
-        assert overrides(document) == read_overrides(tmp_path), path
-        accepted += 1
-    assert accepted >= 50
 
 
 @corpus.needs_corpus
@@ -179,11 +93,6 @@ FUZZ = settings(
 )
 
 
-def refused(document: MainCf | MasterCf) -> bool:
-    """Whether something is wrong that Postfix does not merely warn of."""
-    return any("white space" not in each.what for each in document.faults())
-
-
 @FUZZ
 @given(st.one_of(grammar.MAIN_CF, grammar.CLEAN_MAIN_CF))
 def test_made_up_main_cf(tmp_path: Path, data: bytes) -> None:
@@ -191,7 +100,7 @@ def test_made_up_main_cf(tmp_path: Path, data: bytes) -> None:
     assume(not refused(document))  # its answer to those takes a second: see below
     theirs = read_main(tmp_path, data)
     assert theirs is not None
-    mine = ours(document)
+    mine = our_settings(document)
     # What it does not know it prints in a warning, odd bytes as question marks.
     for name, value in theirs.items():
         if "?" not in name:

@@ -219,3 +219,35 @@ def test_the_machine_s_own() -> None:
     )
     assert list(edited.changed()) == [f"{D}10-ssl.conf"]
     assert edited.get("ssl_min_protocol") == "TLSv1.2"
+
+
+def test_a_global_setting_goes_into_the_file_whose_filters_say_otherwise() -> None:
+    """Its usual file is read after them."""
+    loaded = tree(
+        {
+            "dovecot.conf": "local_name a {\n  ssl_cert = </a\n}\n!include conf.d/*.conf\n",
+            "conf.d/10-ssl.conf": "#ssl_cert =\nssl = yes\n",
+        }
+    )
+    after = loaded.with_setting("ssl_cert", "</new")
+    assert {path: bytes(file) for path, file in after.changed().items()} == {
+        MAIN: b"ssl_cert = </new\n" + bytes(loaded.file(MAIN))
+    }
+
+
+def test_2_4_s_block_of_a_prefix_through_includes() -> None:
+    loaded = tree(
+        {
+            "dovecot.conf": "dovecot_config_version = 2.4.1\n!include a.conf\n!include b.conf\n",
+            "a.conf": "ssl_server_cert_file = /a\n",
+            "b.conf": "local_name x {\n  ssl_server {\n    cert_file = /x\n  }\n}\n"
+            "ssl_server {\n  cert_file = /b\n}\n",
+        }
+    )
+    named = loaded.occurrences("ssl_server_cert_file")
+    assert [(each.value, each.block_path) for each in named] == [
+        ("/a", ()), ("/x", ("local_name x",)), ("/b", ())
+    ]  # fmt: skip
+    after = loaded.with_setting("ssl_server_cert_file", "/new")
+    assert list(after.changed()) == ["/etc/dovecot/b.conf"]
+    assert after.get("ssl_server_cert_file") == "/new"

@@ -171,3 +171,32 @@ def test_a_setting_of_a_tree(
     assert len(after.changed()) <= 1
     removed = after.without(name, block)
     assert removed.occurrences(name, block) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ssl_server {\n  cert_file = /old\n}\n",
+        "ssl_server {\n  ssl_server_cert_file = /old\n}\n",
+        "ssl_server_cert_file = /older\nssl_server {\n  cert_file = /old\n}\n",
+        "ssl_server {\n  cert_file = /older\n}\nssl_server_cert_file = /old\n",
+    ],
+)
+def test_a_setting_in_the_block_of_its_prefix(text: str) -> None:
+    """Dovecot 2.4 takes `ssl_server_cert_file` by any of these spellings; the last one holds."""
+    before = dovecot(text.encode())
+    assert before.get("ssl_server_cert_file") == "/old"
+    after = before.with_setting("ssl_server_cert_file", "/new")
+    assert bytes(after).decode() == text.replace("/old\n", "/new\n")
+    assert b"cert_file" not in bytes(after.without("ssl_server_cert_file"))
+
+
+def test_a_global_setting_goes_before_the_filters_that_say_otherwise() -> None:
+    """After them, Dovecot 2.3 warns at every start that they will not change."""
+    text = "ssl = yes\nlocal_name a {\n  ssl_cert = </a\n}\nlocal_name b {\n  ssl_cert = </b\n}\n"
+    filters = text.partition("\n")[2]
+    for before, head in ((text, "ssl = yes\n"), (f"x = 1\n{filters}", "x = 1\n"), (filters, "")):
+        after = dovecot(before.encode()).with_setting("ssl_cert", "</new")
+        assert bytes(after).decode() == f"{head}ssl_cert = </new\n{filters}"
+    late = dovecot(f"{filters}ssl = yes\n".encode()).with_setting("ssl_cert", "</new")
+    assert bytes(late).decode() == f"ssl_cert = </new\n{filters}ssl = yes\n"

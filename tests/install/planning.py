@@ -99,9 +99,14 @@ def dovecot(files: Mapping[str, str], version: str = "2.3.19") -> DovecotConfigu
     return DovecotConfiguration(Version.parse(version), tree, (*stock_dovecot(), *globals_))
 
 
+@cache
+def _suites(text: str) -> frozenset[str] | None:
+    return cipher_suites(Tools(), text)
+
+
 def surroundings(answerer: Sasl = NO_SASL, **more: Any) -> Surroundings:
     return Surroundings(
-        expand_ciphers=lambda text: cipher_suites(Tools(), text),
+        expand_ciphers=_suites,
         knows_group=lambda group: "MLKEM" not in group,
         sasl=answerer,
         **more,

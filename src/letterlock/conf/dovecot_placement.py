@@ -22,10 +22,33 @@ class Spot:
     sign: str = " = "
 
 
+#: Blocks of Dovecot 2.4 that hold settings of one prefix (its named filters of that name).
+_PREFIX_BLOCKS = ("ssl_server", "ssl_client")
+#: Blocks that hold for some connections only.
+_FILTERS = ("protocol", "local_name", "local", "remote")
+
+
+def spelt_out(name: str, block: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """A setting as it is called outside the blocks of its prefix: `cert_file` in `ssl_server { }`
+    is `ssl_server_cert_file`, which may be written in that block, too. What doveconf 2.4.1 makes
+    of each: the last of all these spellings holds."""
+    while block and block[-1] in _PREFIX_BLOCKS:
+        *outer, section = block
+        name = name if name.startswith(f"{section}_") else f"{section}_{name}"
+        block = tuple(outer)
+    return name, block
+
+
 def key(name: str, block: tuple[str, ...]) -> str:
     """A setting's full name: `plugin/quota` is `quota` in `plugin { }`, by either spelling
-    (SETTINGS_SEPARATOR in Dovecot's settings-parser.h)."""
+    (SETTINGS_SEPARATOR in Dovecot's settings-parser.h), and see `spelt_out`."""
+    name, block = spelt_out(name, block)
     return "/".join((*(section.replace(" ", "/", 1) for section in block), name))
+
+
+def is_filter(block: tuple[str, ...]) -> bool:
+    """Whether a block's settings hold for some connections only."""
+    return bool(block) and block[0].partition(" ")[0] in _FILTERS
 
 
 def kinship(name: str, other: str) -> int:
@@ -39,7 +62,31 @@ def kinship(name: str, other: str) -> int:
 
 
 def place(name: str, block: tuple[str, ...], lines: Lines, structure: Structure) -> Spot:
-    """The place for a setting that the block, which is there, does not have."""
+    """The place for a setting that the block, which is there, does not have: for a global one
+    before the filters that say otherwise, or Dovecot warns that those will not change."""
+    spot = _usual_place(name, block, lines, structure)
+    ahead = None if block else _first_filter(name, structure)
+    return spot if ahead is None or spot.index <= ahead else Spot(ahead, "", spot.sign)
+
+
+def _first_filter(name: str, structure: Structure) -> int | None:
+    """The line that opens the first filter with a value of its own for a setting."""
+    setting = next(
+        (
+            statement.first
+            for statement, path in structure.located
+            if statement.kind is Kind.SETTING
+            and is_filter(path)
+            and spelt_out(statement.name, path)[0] == name
+        ),
+        None,
+    )
+    if setting is None:
+        return None
+    return max(b.begin for b in structure.blocks if len(b.path) == 1 and b.begin < setting)
+
+
+def _usual_place(name: str, block: tuple[str, ...], lines: Lines, structure: Structure) -> Spot:
     comment = stock_comment(name, block, lines, structure)
     if comment is not None:
         return Spot(comment + 1, indentation(lines[comment]))

@@ -102,6 +102,8 @@ def _content(line: str) -> tuple[int, int]:
     end of the line."""
     line = line.partition("\0")[0]
     start = len(line) - len(line.lstrip(BLANKS))
+    if "#" not in line:
+        return start, max(start, len(line.rstrip(BLANKS)))
     at = start
     while at < len(line) and line[at] != "#":
         if line[at] in _QUOTES:
@@ -122,25 +124,17 @@ def _closing_quote(line: str, at: int) -> int:
 def _statement(text: str, pieces: tuple[Piece, ...]) -> Statement:
     key, rest_start = _key(text)
     rest = text[rest_start:]
-    bare = Statement(Kind.FAULT, text, pieces)
     if key in ("!include", "!include_try"):
         kind = Kind.INCLUDE if key == "!include" else Kind.INCLUDE_TRY
-        return replace(bare, kind=kind, name=rest)
+        return Statement(kind, text, pieces, rest)
     if rest.startswith("="):
         start = rest_start + 1
         start += len(text) - start - len(text[start:].lstrip(BLANKS))
         value, kind_of_value = read_value(text[start:])
-        return replace(
-            bare,
-            kind=Kind.SETTING,
-            name=key,
-            value=value,
-            value_kind=kind_of_value,
-            value_start=start,
-        )
+        return Statement(Kind.SETTING, text, pieces, key, value, kind_of_value, start)
     if key == "}" and not rest:
-        return replace(bare, kind=Kind.END)
-    return _block(bare, key, rest)
+        return Statement(Kind.END, text, pieces)
+    return _block(Statement(Kind.FAULT, text, pieces), key, rest)
 
 
 def _key(text: str) -> tuple[str, int]:

@@ -10,7 +10,7 @@ from typing import Self
 
 from letterlock.conf.dovecot import BlockPath, DovecotFile, DovecotInclude, DovecotSetting
 from letterlock.conf.dovecot_include import Reader
-from letterlock.conf.dovecot_placement import key, kinship
+from letterlock.conf.dovecot_placement import is_filter, key, kinship, spelt_out
 from letterlock.conf.dovecot_syntax import ValueKind
 from letterlock.conf.errors import ConfError
 from letterlock.model.errors import Location
@@ -19,7 +19,8 @@ from letterlock.model.errors import Location
 @dataclass(frozen=True, slots=True)
 class Occurrence:
     """One `name = value` in the file `path`. `block_path` holds the blocks around it, those
-    around the include of its file first; `line` counts from 1."""
+    around the include of its file first, without 2.4's blocks of one prefix: the name is spelt
+    out; `line` counts from 1."""
 
     name: str
     value: str
@@ -137,14 +138,7 @@ class DovecotTree:
     def settings(self) -> tuple[Occurrence, ...]:
         """Every setting of every file, in evaluation order."""
         return tuple(
-            Occurrence(
-                name=setting.name,
-                value=setting.value,
-                block_path=visit.base + setting.block_path,
-                path=visit.path,
-                line=setting.line,
-                kind=setting.kind,
-            )
+            _occurrence(visit, setting)
             for visit, setting in self._walk(self.main_path)
             if setting is not None
         )
@@ -274,11 +268,19 @@ class DovecotTree:
         if block:
             alike = [v for v in visits if self._has_block_like(v, block[0])]
             return alike[-1] if alike else self._named_after(visits, name)
-        return (
+        usual = (
             self._with_comment(visits, name, block)
             or self._with_relatives(visits, name)
             or self._named_after(visits, name)
         )
+        return self._ahead_of_filters(visits, name, usual)
+
+    def _ahead_of_filters(self, visits: list[_Visit], name: str, usual: _Visit) -> _Visit:
+        """The usual file, or an earlier one whose filters have a value of their own: a global
+        setting after them makes Dovecot warn that they will not change."""
+        holders = [each.path for each in self.occurrences(name) if is_filter(each.block_path)]
+        first = next((v for v in visits if v.path in holders and not v.base), usual)
+        return first if visits.index(first) < visits.index(usual) else usual
 
     def _has_block(self, visit: _Visit, block: BlockPath) -> bool:
         paths = self._files[visit.path].block_paths()
@@ -307,6 +309,11 @@ class DovecotTree:
         top = [v for v in visits if not v.base]
         named = [v for v in top if family in PurePosixPath(v.path).stem.split("-")]
         return named[-1] if named else top[0]
+
+
+def _occurrence(visit: _Visit, setting: DovecotSetting) -> Occurrence:
+    name, block = spelt_out(setting.name, visit.base + setting.block_path)
+    return Occurrence(name, setting.value, block, visit.path, setting.line, setting.kind)
 
 
 def _expanded(

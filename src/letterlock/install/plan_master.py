@@ -129,12 +129,29 @@ def _add(draft: PostfixDraft, service: Service, port: int, *, sasl: bool) -> Non
             overrides=required,
             after="smtp" if service is SUBMISSION else "submission",
         )
+    for listener in draft.now.on_port(port):
+        _empty_references(draft, listener)
     draft.say_master(
         f"{name}: the service on port {port} is opened",
         "RFC 8314 section 3.3, RFC 6409 section 3.1",
     )
     for listener in draft.now.on_port(port):
         _complete(draft, listener, required)
+
+
+def _empty_references(draft: PostfixDraft, listener: Listener) -> None:
+    """The stock lines refer to `$mua_client_restrictions` and its like. Where main.cf does not
+    say them they are empty, and every run of postconf warns of an undefined parameter."""
+    for override in draft.entry(listener).overrides:
+        name = override.value.removeprefix("$")
+        if name.startswith("mua_") and draft.main.get(name) is None:
+            draft.set_override(
+                listener,
+                override.name,
+                "",
+                f"main.cf says no {name}",
+                "master.cf of Postfix 2.11 and later, its comment at submission",
+            )
 
 
 def _complete(draft: PostfixDraft, listener: Listener, required: Iterable[tuple[str, str]]) -> None:

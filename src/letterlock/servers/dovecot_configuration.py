@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from letterlock.conf.dovecot import DovecotSetting
+from letterlock.conf.dovecot_placement import spelt_out
 from letterlock.conf.dovecot_tree import DovecotTree
 from letterlock.model.service import IMAP, IMAPS, POP3, POP3S, SUBMISSION, Endpoint, Service
 from letterlock.servers.addresses import literal, reachable
@@ -52,13 +53,11 @@ class DovecotConfiguration:
         return replace(self, tree=tree)
 
     def value(self, name: str, block: tuple[str, ...] = ()) -> str:
-        """A setting as Dovecot reads it, before any planned edit; nothing where unset. Of those
-        that begin with `ssl_server_` 2.4 prints what is set in a block of that name."""
+        """A setting as Dovecot reads it, before any planned edit; nothing where unset. 2.4
+        prints what a block `ssl_server` holds there, and the setting outside it as empty."""
         found = ""
-        if name.startswith("ssl_server_"):
-            found = self.value(name.removeprefix("ssl_server_"), (*block, "ssl_server"))
         for setting in self.effective:
-            if setting.name == name and setting.block_path == block:
+            if spelt_out(setting.name, setting.block_path) == (name, block):
                 found = setting.value or found
         return found.strip().strip('"').strip()
 
