@@ -118,12 +118,7 @@ def generations() -> tuple[Generation, ...]:
 
 @cache
 def _this_machine() -> str:
-    words = dict(
-        line.split("=", 1)
-        for line in Path("/etc/os-release").read_text().splitlines()
-        if "=" in line
-    )
-    return words.get("VERSION_CODENAME", "").strip('"')
+    return platform.freedesktop_os_release().get("VERSION_CODENAME", "")
 
 
 def generation(suite: str) -> Generation:

@@ -332,8 +332,12 @@ def test_no_override_refers_to_what_main_cf_does_not_set(profile: str) -> None:
 
 def test_references_of_the_stock_file_that_lead_nowhere_are_emptied() -> None:
     """Postfix warns of an undefined parameter at every run of postconf; one that is set stays."""
-    before = postfix("mua_helo_restrictions = permit\n", version="3.10.0")
+    stock = """smtp inet n - y - - smtpd
+#submission inet n       -       y       -       -       smtpd
+#  -o smtpd_client_restrictions=$mua_client_restrictions
+#  -o smtpd_helo_restrictions=$mua_helo_restrictions
+"""
+    before = postfix("mua_helo_restrictions = permit\n", stock)
     master = after(plan(before, answerer=CYRUS), "master.cf")
-    if "$mua_" in STOCK_MASTER.read_text():
-        assert "-o smtpd_client_restrictions=\n" in master
-        assert "-o smtpd_helo_restrictions=$mua_helo_restrictions\n" in master
+    assert "\n  -o smtpd_client_restrictions=\n" in master
+    assert "\n  -o smtpd_helo_restrictions=$mua_helo_restrictions\n" in master
