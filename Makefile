@@ -37,6 +37,7 @@ format: setup    ## write the source as ruff formats it
 
 bench: setup     ## start-up, secure and check beside their peers, as ratios
 	@$(PY) -m bench.run
+	@$(PY) -m bench.corpus
 
 docs: setup      ## write the parts of docs/ that come from the program
 	@$(PY) scripts/write_findings && $(PY) scripts/write_versions && $(PY) scripts/write_reference

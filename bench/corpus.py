@@ -9,21 +9,27 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import SupportsBytes
 
-from letterlock.conf.dovecot import DovecotFile
-from letterlock.conf.main_cf import MainCf
-from letterlock.conf.master_cf import MasterCf
 from tests.conf import corpus
 from tests.corpus import dovecot, postfix
 from tests.generation import Generation, generations
 
+from letterlock.conf.dovecot import DovecotFile
+from letterlock.conf.main_cf import MainCf
+from letterlock.conf.master_cf import MasterCf
+
 _PAGE = Path(__file__).resolve().parent.parent / "docs/corpus.md"
 _MARKS = ("<!-- written by: python -m bench.corpus --write -->\n", "<!-- end -->\n")
 _LENSES = {"main": "Postfix_Main", "master": "Postfix_Master", "dovecot": "Dovecot"}
-_PARSERS = {"main": MainCf.parse, "master": MasterCf.parse, "dovecot": DovecotFile.parse}
+_PARSERS: dict[str, Callable[[bytes, str], SupportsBytes]] = {
+    "main": MainCf.parse,
+    "master": MasterCf.parse,
+    "dovecot": DovecotFile.parse,
+}
 _NAMES = {"main": "main.cf", "master": "master.cf", "dovecot": "Dovecot, single files"}
 
 
@@ -93,7 +99,8 @@ def _augeas() -> dict[str, int] | None:
 
 
 def _head() -> Iterator[str]:
-    yield "| judged by | configurations | accepted | values compared | differences | planned | accepted after the plan |"
+    columns = ("judged by", "configurations", "accepted", "values compared", "differences")
+    yield f"| {' | '.join((*columns, 'planned', 'accepted then'))} |"
     yield "|---|---|---|---|---|---|---|"
 
 

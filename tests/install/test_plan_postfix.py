@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from letterlock.install.plan import Configurations, FurtherInstance, plan_secure
 from letterlock.model.errors import InputError, RefusedError
+from letterlock.model.plan import FileChange
 from tests.install.planning import (
     COMBINED,
     CURRENT,
@@ -15,8 +18,10 @@ from tests.install.planning import (
     STOCK_MASTER,
     after,
     applied,
+    intent,
     plan,
     postfix,
+    surroundings,
 )
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
@@ -314,9 +319,32 @@ def test_a_low_grade_on_a_users_port_is_raised() -> None:
     assert now.value("smtpd_tls_mandatory_ciphers", now.on_port(465)[0].entry) == "high"
 
 
-def test_other_instances_are_told_of() -> None:
-    made = plan(postfix("multi_instance_directories = /etc/postfix-out\n"))
-    assert any("/etc/postfix-out" in notice for notice in made.notices)
+def test_further_instances_take_the_certificate_and_open_no_port() -> None:
+    first = postfix("", "smtp inet n - y - - smtpd\n")
+    second = replace(
+        postfix(
+            "inet_interfaces = 127.0.0.2\n", "smtp inet n - y - - smtpd\n465 inet n - y - - smtpd\n"
+        ),
+        folder="/etc/postfix-in",
+    )
+    made = plan_secure(
+        intent(),
+        Configurations(first, None, (FurtherInstance("Postfix in", second, CYRUS),)),
+        surroundings(CYRUS),
+    )
+    changed = {
+        str(c.path): c.after.decode() for c in made.changes if isinstance(c, FileChange) and c.after
+    }
+    assert "smtpd_tls_cert_file = " in changed["/etc/postfix-in/main.cf"]
+    assert "submission" in changed["/etc/postfix/master.cf"], "587 is served by neither"
+    assert "\n465" not in changed["/etc/postfix/master.cf"], "465 is the other's"
+    assert "smtps" not in changed["/etc/postfix/master.cf"]
+    assert "submission" not in changed["/etc/postfix-in/master.cf"]
+    assert "smtpd_tls_wrappermode=yes" in changed["/etc/postfix-in/master.cf"]
+    assert made.servers == ("Postfix", "Postfix in")
+    assert {(e.endpoint.address, e.endpoint.port) for e in made.expectations} >= {
+        ("127.0.0.1", 25), ("127.0.0.1", 587), ("127.0.0.2", 25), ("127.0.0.2", 465)
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("profile", ["modern", "intermediate", "old"])

@@ -160,6 +160,12 @@ def secure(
         bool,
         typer.Option("--sni", help="Serve it to clients that name HOST; the default stays."),
     ] = False,
+    instance: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|DIR", help="Only this Postfix instance, - for the default; else all."
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Show the plan; change nothing.")
     ] = False,
@@ -201,6 +207,7 @@ def secure(
         dovecot_version=dovecot_version,
         placing=Placing.of(default=default, sni=sni),
         also=tuple(also or ()),
+        instance=instance,
     )
     certificate = CertificateOptions(
         certs=tuple(cert or ()),

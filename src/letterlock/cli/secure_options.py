@@ -61,6 +61,7 @@ class SecureOptions:
     dovecot_version: str | None = None
     placing: Placing = Placing.AS_FOUND
     also: tuple[str, ...] = ()
+    instance: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,7 +77,7 @@ def prepare(
     Raises InputError and RefusedError; nothing is changed either way."""
     tools = Tools.for_root(options.root)
     servers = find_servers(tools, assumed_versions(options))
-    configurations = read_servers(servers)
+    configurations = read_servers(servers, options.instance)
     carried = _carried(options, given, trust, allow_self_signed)
     bundles = (*given, carried.bundle) if carried.bundle else given
     host = ascii_name(options.host)
@@ -109,8 +109,11 @@ def prepare(
     )
     surroundings = _surroundings(tools, placed, configurations)
     size = options.dh_size or (_SPARE_DH if needs_dh(configurations) else None)
-    further = _dh_changes(tools, size, stored.changes)
-    plan = plan_secure(intent, configurations, surroundings, further)
+    more = (
+        *_dh_changes(tools, size, stored.changes),
+        *_hidden_from_git(tools, options.cert_dir),
+    )
+    plan = plan_secure(intent, configurations, surroundings, more)
     notices = (*(notice for bundle in given for notice in bundle.notices), *carried.notices)
     notices = (*notices, *placed.notices)
     return Prepared(plan, notices, servers, _believed(bundles, trust), configurations)
@@ -214,6 +217,17 @@ def _dh_changes(tools: Tools, size: int | None, before: tuple[Change, ...]) -> t
     made = any(isinstance(c, DirectoryChange) and c.path == folder for c in before)
     missing = not made and not tools.outside(folder).is_dir()
     return (DirectoryChange(folder), change) if missing else (change,)
+
+
+def _hidden_from_git(tools: Tools, cert_dir: str | None) -> tuple[Change, ...]:
+    """Where /etc is a git work tree (etckeeper), the store is none of it: a key that is committed
+    once stays in the history for good."""
+    ignore = Path(STORE) / ".gitignore"
+    tracked = any((tools.outside(folder) / ".git").exists() for folder in ignore.parents)
+    if cert_dir is not None or not tracked or tools.outside(ignore).exists():
+        return ()
+    reason = Reason("keys are not to be committed, and this file says it of itself", "gitignore(5)")
+    return (FileChange(ignore, None, b"*\n", reasons=(reason,)),)
 
 
 def refuse_invalid(prepared: Prepared) -> None:

@@ -55,7 +55,9 @@ class Surroundings:
     that planning stays pure. `expand_ciphers` gives the suites OpenSSL makes of a cipher list,
     None where it does not understand it; `sni_tables` reads and builds Postfix's SNI tables;
     `own_names_file` is what our file of names for Dovecot holds; `dovecot_ports` are the ports on
-    which Dovecot listens; `ca_file` is the file of the system's trust anchors."""
+    which Dovecot listens, `other_ports` those of Postfix instances other than the one planned for;
+    `opens_ports` says whether a port that nobody serves yet may be opened in this one; `ca_file` is
+    the file of the system's trust anchors."""
 
     expand_ciphers: Callable[[str], frozenset[str] | None]
     knows_group: Callable[[str], bool]
@@ -63,6 +65,8 @@ class Surroundings:
     sni_tables: SniTables | None = None
     own_names_file: bytes | None = None
     dovecot_ports: frozenset[int] = frozenset()
+    other_ports: frozenset[int] = frozenset()
+    opens_ports: bool = True
     ca_file: str | None = None
 
     def groups(self, role: RoleProfile) -> tuple[str, ...]:

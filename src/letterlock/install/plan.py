@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from letterlock.install.draft_dovecot import DovecotDraft
@@ -18,14 +19,32 @@ from letterlock.model.service import Endpoint
 from letterlock.servers.dovecot_configuration import DovecotConfiguration
 from letterlock.servers.postfix_configuration import PostfixConfiguration
 from letterlock.servers.sasl import Sasl
+from letterlock.servers.sni_tables import SniTables
+
+
+@dataclass(frozen=True, slots=True)
+class FurtherInstance:
+    """A Postfix instance beside the first: its server's name, its configuration, who answers AUTH
+    for it, and what reads and builds its SNI tables."""
+
+    name: str
+    configuration: PostfixConfiguration
+    sasl: Sasl | None = None
+    sni_tables: SniTables | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Configurations:
-    """What is installed, as read; None for the server that is not there."""
+    """What is installed, as read; None for the server that is not there. `postfix` is the default
+    instance, or the one chosen, and takes on the ports that none of `instances` serves;
+    `postfix_name` is its server's name. `other_ports` are those of instances that are left
+    alone."""
 
     postfix: PostfixConfiguration | None
     dovecot: DovecotConfiguration | None
+    instances: tuple[FurtherInstance, ...] = ()
+    postfix_name: str = "Postfix"
+    other_ports: frozenset[int] = frozenset()
 
 
 def plan_secure(
@@ -43,29 +62,29 @@ def plan_secure(
         ports = frozenset(endpoint.port for endpoint in configurations.dovecot.endpoints())
         surroundings = replace(surroundings, dovecot_ports=ports)
     postfix = _plan_postfix(intent, configurations, surroundings)
+    drafts = {configurations.postfix_name: postfix} if postfix else {}
+    drafts |= _plan_instances(intent, configurations, surroundings)
     dovecot = (
         plan_dovecot(intent, configurations.dovecot, surroundings)
         if configurations.dovecot
         else None
     )
-    only_present = () if intent.sni else [served.name for served in intent.names]
-    names = (*intent.names, *intent.kept)
-    plan_names(names, postfix, dovecot, surroundings, only_present)
+    _plan_names(intent, configurations, surroundings, drafts, dovecot)
     changes = (
         *intent.stored.changes,
         *further_changes,
-        *(postfix.changes() if postfix else ()),
+        *(change for draft in drafts.values() for change in draft.changes()),
         *(dovecot.changes() if dovecot else ()),
     )
     return Plan(
         verb="secure",
         subject=intent.host,
         changes=changes,
-        servers=_servers(intent, postfix, dovecot),
-        expectations=_expectations(intent, postfix, dovecot),
+        servers=_servers(intent, drafts, dovecot),
+        expectations=_expectations(intent, drafts, dovecot),
         notices=(
             *version_notices(configurations.postfix, configurations.dovecot),
-            *(postfix.notices if postfix else ()),
+            *(_told(name, notice) for name, draft in drafts.items() for notice in draft.notices),
             *(dovecot.notices if dovecot else ()),
         ),
     )
@@ -96,29 +115,72 @@ def _plan_postfix(
         if intent.wrapper_ports:
             raise InputError("--wrapper-port is for Postfix, which is not installed")
         return None
-    return plan_postfix(intent, configurations.postfix, surroundings)
+    others = (each.configuration.endpoints() for each in configurations.instances)
+    ports = {endpoint.port for endpoints in others for endpoint in endpoints}
+    return plan_postfix(
+        intent,
+        configurations.postfix,
+        replace(surroundings, other_ports=configurations.other_ports | ports),
+    )
+
+
+def _plan_instances(
+    intent: Intent, configurations: Configurations, surroundings: Surroundings
+) -> dict[str, PostfixDraft]:
+    """Every further instance as it stands: no port is opened, no SASL is set up in it."""
+    own = replace(intent, sasl=None, wrapper_ports=())
+    return {
+        each.name: plan_postfix(
+            own,
+            each.configuration,
+            replace(surroundings, sasl=each.sasl, opens_ports=False),
+        )
+        for each in configurations.instances
+    }
+
+
+def _plan_names(
+    intent: Intent,
+    configurations: Configurations,
+    surroundings: Surroundings,
+    drafts: Mapping[str, PostfixDraft],
+    dovecot: DovecotDraft | None,
+) -> None:
+    only_present = () if intent.sni else [served.name for served in intent.names]
+    names = (*intent.names, *intent.kept)
+    plan_names(names, drafts.get(configurations.postfix_name), dovecot, surroundings, only_present)
+    for each in configurations.instances:
+        tables = replace(surroundings, sni_tables=each.sni_tables)
+        plan_names(names, drafts[each.name], None, tables, only_present)
+
+
+def _told(name: str, notice: str) -> str:
+    return notice if name == "Postfix" else f"{name}: {notice}"
 
 
 def _servers(
-    intent: Intent, postfix: PostfixDraft | None, dovecot: DovecotDraft | None
+    intent: Intent, drafts: Mapping[str, PostfixDraft], dovecot: DovecotDraft | None
 ) -> tuple[str, ...]:
-    """Those that read something this plan changes: the certificate is read by both. One that is
+    """Those that read something this plan changes: the certificate is read by all. One that is
     only on paper is told nothing."""
-    found = []
-    if postfix and not postfix.before.on_paper and (intent.stored.changes or postfix.changes()):
-        found.append("Postfix")
+    found = [
+        name
+        for name, draft in drafts.items()
+        if not draft.before.on_paper and (intent.stored.changes or draft.changes())
+    ]
     if dovecot and not dovecot.before.on_paper and (intent.stored.changes or dovecot.changes()):
         found.append("Dovecot")
     return tuple(found)
 
 
 def _expectations(
-    intent: Intent, postfix: PostfixDraft | None, dovecot: DovecotDraft | None
+    intent: Intent, drafts: Mapping[str, PostfixDraft], dovecot: DovecotDraft | None
 ) -> tuple[Expectation, ...]:
     endpoints: dict[tuple[str, int], Endpoint] = {}
-    without = without_sni(postfix) if (intent.sni or intent.kept) and postfix else frozenset()
+    by_name = intent.sni or intent.kept
+    without = {end for draft in drafts.values() if by_name for end in without_sni(draft)}
     for endpoint in (
-        *(postfix.served_endpoints() if postfix else ()),
+        *(endpoint for draft in drafts.values() for endpoint in draft.served_endpoints()),
         *(dovecot.before.endpoints() if dovecot else ()),
     ):
         if endpoint not in without:

@@ -40,10 +40,10 @@ def plan_master(draft: PostfixDraft, intent: Intent, surroundings: Surroundings)
     for service in (SUBMISSION, SUBMISSIONS):
         if service.port in surroundings.dovecot_ports:
             draft.notices.append(f"port {service.port} is Dovecot's: Postfix leaves it alone")
-        elif not draft.now.on_port(service.port):
+        elif _is_wanted(draft, surroundings, service.port):
             _add(draft, service, service.port, sasl=sasl)
     for port in intent.wrapper_ports:
-        if not draft.now.on_port(port):
+        if _is_wanted(draft, surroundings, port):
             _add(draft, SUBMISSIONS, port, sasl=sasl)
     for listener in tuple(draft.now.listeners()):
         if not listener.loopback_only:
@@ -51,7 +51,7 @@ def plan_master(draft: PostfixDraft, intent: Intent, surroundings: Surroundings)
         else:
             keep_own_certificate(draft, listener)
     _proxy_for_postscreen(draft)
-    if not sasl:
+    if not sasl and surroundings.opens_ports:
         draft.notices.append(
             "nobody can log in on ports 465 and 587 yet, since no SASL is set up: "
             + (
@@ -60,6 +60,13 @@ def plan_master(draft: PostfixDraft, intent: Intent, surroundings: Surroundings)
                 else "see Postfix's SASL_README"
             )
         )
+
+
+def _is_wanted(draft: PostfixDraft, surroundings: Surroundings, port: int) -> bool:
+    """Whether a port is to be opened here: no instance serves it yet, and this is the one that
+    takes on what is missing."""
+    served = port in surroundings.other_ports or draft.now.on_port(port)
+    return surroundings.opens_ports and not served
 
 
 def _refuse_wrapper_ports(intent: Intent, surroundings: Surroundings) -> None:

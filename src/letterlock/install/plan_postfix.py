@@ -41,7 +41,6 @@ def plan_postfix(
     _sasl_socket(draft, intent)
     plan_outbound(draft, intent, surroundings)
     plan_master(draft, intent, surroundings)
-    _other_instances(draft)
     return draft
 
 
@@ -165,11 +164,3 @@ def _sasl_socket(draft: PostfixDraft, intent: Intent) -> None:
     why = "Dovecot answers AUTH (--sasl dovecot)"
     draft.set_main("smtpd_sasl_type", "dovecot", why, "Postfix SASL_README, Dovecot SASL")
     draft.set_main("smtpd_sasl_path", "private/auth", why, "Postfix SASL_README, Dovecot SASL")
-
-
-def _other_instances(draft: PostfixDraft) -> None:
-    folders = draft.before.value("multi_instance_directories").replace(",", " ").split()
-    if folders:
-        draft.notices.append(
-            f"only the instance in {draft.before.folder} is secured, not {', '.join(folders)}"
-        )

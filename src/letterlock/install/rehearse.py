@@ -212,11 +212,12 @@ def _layout(plan: Plan, servers: Sequence[MailServer]) -> Layout | Unknown:
             return Unknown(f"{change.path} would be a new folder of the root itself")
         folders.setdefault(folder, PrivateFolder(folder))
     addresses = {expectation.endpoint.address for expectation in plan.expectations}
-    loopback = {address for address in addresses if address.startswith("127.") or address == "::1"}
+    # 127.0.0.2 is there only once somebody adds it.
+    more = addresses - {"127.0.0.1", "::1"}
     home = None if tools.root == _ROOT else residence(tools.root)
     return Layout(
         folders=tuple(folders.values()),
-        addresses=tuple(sorted(addresses - loopback)),
+        addresses=tuple(sorted(more)),
         root=str(tools.root),
         mounts=str(home.mounts) if home and home.mounts else None,
     )

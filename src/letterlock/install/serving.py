@@ -111,7 +111,7 @@ class Serving:
         configured = {end for server in self._concerned for end in server.endpoints()}
         was = [fact for fact in self._before if fact.endpoint in configured]
         wrong = verify.complaints(self._expected(), facts)
-        return wrong or verify.losses(was, facts)
+        return wrong or verify.losses(was, facts, tls_may_go=self._plan.undoes is not None)
 
     def as_before(self) -> tuple[str, ...]:
         """How what is served differs from what was seen before, once patience is over."""

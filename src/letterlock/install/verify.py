@@ -134,8 +134,11 @@ def _certificate_complaints(expectation: Expectation, handshake: Handshake) -> l
     return lines
 
 
-def losses(before: Sequence[EndpointFacts], after: Sequence[EndpointFacts]) -> tuple[str, ...]:
-    """Where something answered before, or did TLS, and does not now; a line each."""
+def losses(
+    before: Sequence[EndpointFacts], after: Sequence[EndpointFacts], *, tls_may_go: bool = False
+) -> tuple[str, ...]:
+    """Where something answered before, or did TLS, and does not now; a line each. With
+    `tls_may_go` a port that answers may be without TLS: a rollback to before there was any."""
     seen = {question(fact): fact for fact in after}
     lines = []
     for was in before:
@@ -145,6 +148,8 @@ def losses(before: Sequence[EndpointFacts], after: Sequence[EndpointFacts]) -> t
         at = f"{was.endpoint} ({_asked(was)})"
         if _answers(was) and not _answers(now):
             lines.append(f"{at}: answered before, and now {_why_no_handshake(now)}")
+        elif tls_may_go:
+            continue
         elif isinstance(was.handshake, Handshake) and not isinstance(now.handshake, Handshake):
             lines.append(f"{at}: did TLS before, and now {_why_no_handshake(now)}")
     return tuple(lines)

@@ -15,20 +15,17 @@ from letterlock.servers.vocabulary import ServerName
 def find_servers(
     tools: Tools, assumed: Mapping[ServerName, Version] | None = None
 ) -> tuple[Postfix | Dovecot, ...]:
-    """Postfix and Dovecot as found; one of the two alone is a normal case. Those in `assumed` are
-    taken to be of that version, and read from their files alone.
+    """Postfix and Dovecot as found; one of the two alone is a normal case. Of several Postfix
+    instances the default is first, then every other that is enabled. Those in `assumed` are taken
+    to be of that version, and read from their files alone.
 
     Raises InputError when there is neither."""
     versions = assumed or {}
-    postfix, dovecot = versions.get("postfix"), versions.get("dovecot")
-    found = tuple(
-        server
-        for server in (
-            Postfix.assume(tools, postfix) if postfix else Postfix.find(tools),
-            Dovecot.assume(tools, dovecot) if dovecot else Dovecot.find(tools),
-        )
-        if server
-    )
+    postfix_version, dovecot_version = versions.get("postfix"), versions.get("dovecot")
+    postfix = Postfix.assume(tools, postfix_version) if postfix_version else Postfix.find(tools)
+    dovecot = Dovecot.assume(tools, dovecot_version) if dovecot_version else Dovecot.find(tools)
+    instances = (postfix, *postfix.further_instances()) if postfix else ()
+    found = (*instances, *((dovecot,) if dovecot else ()))
     if not found:
         raise InputError(
             f"neither Postfix nor Dovecot is installed below {tools.root}",

@@ -23,18 +23,19 @@ _FOLDER = "/etc/postfix"
 
 @dataclass(frozen=True, slots=True)
 class Postfix:
-    """One Postfix instance; `folder` is its configuration folder (`postconf config_directory`).
-    `on_paper`: its programs are not asked, so it is read from its files alone, and nothing can be
-    applied."""
+    """One Postfix instance; `folder` is its configuration folder (`postconf config_directory`),
+    `instance` the name of a further one (MULTI_INSTANCE_README), empty for the default. `on_paper`:
+    its programs are not asked, so it is read from its files alone, and nothing can be applied."""
 
     tools: Tools
     version: Version
     folder: str
     on_paper: bool = False
+    instance: str = ""
 
     @property
     def name(self) -> str:
-        return "Postfix"
+        return f"Postfix {self.instance}" if self.instance else "Postfix"
 
     @classmethod
     def find(cls, tools: Tools) -> Postfix | None:
@@ -68,6 +69,21 @@ class Postfix:
         if not configured(tools, f"{_FOLDER}/main.cf"):
             raise InputError(f"there is no {_FOLDER}/main.cf below {tools.root}")
         return cls(tools, vocabulary("postfix").known(version), _FOLDER, on_paper=True)
+
+    def further_instances(self) -> tuple[Postfix, ...]:
+        """The other instances that this, the default one, starts along with itself: those of
+        `multi_instance_directories` that say `multi_instance_enable = yes` (postmulti(1)); on paper
+        none."""
+        if self.on_paper:
+            return ()
+        folders = self._run_postconf("-h", "-x", "multi_instance_directories").text
+        found = []
+        for folder in folders.replace(",", " ").split():
+            words = ("-h", "-x", "multi_instance_enable", "multi_instance_name")
+            enabled, _, name = self.tools.run("postconf", "-c", folder, *words).text.partition("\n")
+            if enabled == "yes":
+                found.append(replace(self, folder=folder, instance=name.strip() or folder))
+        return tuple(found)
 
     def read(self) -> PostfixConfiguration:
         """The configuration as it stands.
@@ -123,11 +139,16 @@ class Postfix:
         return faults(done, ("fatal:", "error:"))
 
     def start(self) -> None:
-        control(self.tools, _UNIT, "start", lambda: self._postfix("start"))
+        control(self.tools, self._unit(), "start", lambda: self._postfix("start"))
 
     def stop(self) -> None:
         if self.running():
-            control(self.tools, _UNIT, "stop", lambda: self._postfix("stop"))
+            control(self.tools, self._unit(), "stop", lambda: self._postfix("stop"))
+
+    def _unit(self) -> str:
+        """Debian's systemd unit of an instance is named after its folder."""
+        name = self.folder.rpartition("/")[2]
+        return f"postfix@{name}.service" if self.instance else _UNIT
 
     def reload(self) -> None:
         demand(self._postfix("reload"))
