@@ -334,7 +334,7 @@ def _judge_by_properties(judged: Judged, tree: DovecotTree, defaults: Settings) 
         judged.wrong.append("by properties: a second plan changes something")
     row = vocabulary("dovecot").spelling("certificate", before.version)
     assert row is not None
-    if after.tree.get(row.name) != row.write(planning.SEPARATE.certificate_file):
+    if after.tree.get(row.name) != row.write(planning.SEPARATE.primary.certificate_file):
         judged.wrong.append(f"by properties: {after.tree.get(row.name)} would be served")
     was, now = (
         [(s.name, s.value, s.block_path) for s in each.settings() if not _TLS.match(s.name)]
@@ -380,7 +380,7 @@ def _judge_plan(judged: Judged, after: Said) -> None:
     judged.wrong += [f"planned: {line}" for line in sorted(more)]
     printed = DovecotFile.parse(after.stdout, "doveconf")
     served = printed.get("ssl_cert") or printed.get("ssl_server_cert_file") or ""
-    if served.removeprefix("<") != planning.SEPARATE.certificate_file:
+    if served.removeprefix("<") != planning.SEPARATE.primary.certificate_file:
         judged.wrong.append(f"planned: {served} is served")
     was, now = (_others(said) for said in (judged.said["n"], after))
     judged.wrong += [
