@@ -124,3 +124,37 @@ def as_doveconf_prints(value: str) -> str:
     if not ("#" in value or value != value.strip(" \t")):
         return value
     return '"' + re.sub(r"([\\\"'])", r"\\\1", value) + '"'
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xef\xbb\xbfplugin {\n  one = 1\n}\n",
+        b"plugin { one = 1 }\n",
+        b"plugin {}\n",
+        b"plugin {\n  one = 1\n} plugin {\n}\n",
+        b"plugin {\n  one = 1\n} # a comment\n",
+        b"plugin {\n  one = caf\xe9\n}\n",
+        b"plugin {\n  one = a\rb\n}\n",
+        b"plugin {\r\n  one = a\r\n}\r\n",
+        b"plugin {\r  one = a\r}\r",
+        b"plugin {\n  one = 1\n}",
+        b"plugin {\n  one = a\xc2\xa0\n}\n",
+    ],
+)
+def test_constructs_that_no_stranger_published(tmp_path: Path, data: bytes) -> None:
+    """BOM, Latin-1, a lone CR, a block on one line, text after a brace: refused where doveconf
+    refuses, else read as it reads; and printed as they are."""
+    main = tmp_path / "dovecot.conf"
+    main.write_bytes(data)
+    done = corpus.run(["doveconf", "-P", "-n", "-c", main])
+    document = DovecotFile.parse(data, str(main))
+    assert bytes(document) == data
+    printed = re.search(rb"\n  one = (.*)\n", done.stdout)
+    if done.returncode == 0:
+        assert document.faults() == ()
+        wanted = document.get("one", ("plugin",))
+        assert wanted == (corpus.text(printed[1]) if printed else None)
+    else:
+        # A byte order mark is part of the first name: no fault of the lines, an unknown setting.
+        assert document.faults() or document.get("one", ("plugin",)) is None
