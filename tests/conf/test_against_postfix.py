@@ -202,3 +202,27 @@ def test_expressions_that_postfix_refuses(tmp_path: Path, text: str) -> None:
     corpus.old(tmp_path / "master.cf", b"")
     done = corpus.run(["postconf", "-x", "-n", "-c", tmp_path])
     assert done.returncode or b"warning" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xef\xbb\xbfmyhostname = a.example\nmydomain = example\n",
+        b"mydomain = caf\xe9\n",
+        b"mydomain = a\rmyhostname = b\n",
+        b"mydomain = a\r\nmyhostname = b\r\n",
+        b"mydomain = a\n\xc2\xa0myhostname = b\nrelayhost = c\n",
+        b"mydomain =\n# between\n  a\nmyhostname = b",
+    ],
+)
+def test_constructs_that_no_stranger_published(tmp_path: Path, data: bytes) -> None:
+    """BOM, Latin-1, a lone CR, a no-break space that is no white space: read as postconf does."""
+    document = MainCf.parse(data, "main.cf")
+    assert bytes(document) == data
+    theirs = read_main(tmp_path, data)
+    assert (theirs is None) == refused(document)
+    for name in ("mydomain", "myhostname", "relayhost"):
+        if theirs is not None and name in theirs:
+            assert our_settings(document)[name] == theirs[name]
+        elif theirs is not None:
+            assert document.get(name) is None
