@@ -369,3 +369,12 @@ def test_references_of_the_stock_file_that_lead_nowhere_are_emptied() -> None:
     master = after(plan(before, answerer=CYRUS), "master.cf")
     assert "\n  -o smtpd_client_restrictions=\n" in master
     assert "\n  -o smtpd_helo_restrictions=$mua_helo_restrictions\n" in master
+
+
+def test_a_null_client_opens_no_port() -> None:
+    """MULTI_INSTANCE_README makes the default instance one: master_service_disable = inet."""
+    made = plan(postfix("master_service_disable = inet\n", "smtp inet n - y - - smtpd\n"))
+    assert after(made, "master.cf") == ""
+    assert made.expectations == ()
+    one = plan(postfix("master_service_disable = 10025/inet\n", "10025 inet n - y - - smtpd\n"))
+    assert {each.endpoint.port for each in one.expectations} == {465, 587}

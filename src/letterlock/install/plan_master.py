@@ -66,7 +66,7 @@ def _is_wanted(draft: PostfixDraft, surroundings: Surroundings, port: int) -> bo
     """Whether a port is to be opened here: no instance serves it yet, and this is the one that
     takes on what is missing."""
     served = port in surroundings.other_ports or draft.now.on_port(port)
-    return surroundings.opens_ports and not served
+    return surroundings.opens_ports and not served and not draft.now.disabled(str(port))
 
 
 def _refuse_wrapper_ports(intent: Intent, surroundings: Surroundings) -> None:

@@ -89,10 +89,20 @@ class PostfixConfiguration:
         for entry in self.master.services():
             if entry.type != "inet" or entry.command not in ("smtpd", "postscreen"):
                 continue
+            if self.disabled(entry.name):
+                continue
             host, port = split_service_name(entry.name)
             number = port_number(port)
             if number is not None:
                 yield Listener(entry, number, host)
+
+    def disabled(self, name: str) -> bool:
+        """Whether master(8) does not open an inet service (postconf(5) master_service_disable: a
+        list of types or name/type, the first that fits holds; a null client says `inet`)."""
+        for word in self.value("master_service_disable").replace(",", " ").split():
+            if word.removeprefix("!") in ("inet", f"{name}/inet"):
+                return not word.startswith("!")
+        return False
 
     def on_port(self, port: int) -> tuple[Listener, ...]:
         """The listeners on a port that others than this machine can reach."""
