@@ -15,7 +15,7 @@ from pathlib import Path
 from letterlock.conf.dovecot import DovecotFile, DovecotSetting
 from letterlock.conf.dovecot_placement import key
 from letterlock.conf.dovecot_syntax import ValueKind
-from letterlock.conf.dovecot_tree import DovecotTree
+from letterlock.conf.dovecot_tree import DovecotTree, Occurrence
 from letterlock.install.plan import Configurations, plan_secure
 from letterlock.model.errors import LetterlockError
 from letterlock.model.plan import FileChange, Plan
@@ -337,12 +337,23 @@ def _judge_by_properties(judged: Judged, tree: DovecotTree, defaults: Settings) 
     if after.tree.get(row.name) != row.write(planning.SEPARATE.primary.certificate_file):
         judged.wrong.append(f"by properties: {after.tree.get(row.name)} would be served")
     was, now = (
-        [(s.name, s.value, s.block_path) for s in each.settings() if not _TLS.match(s.name)]
+        [
+            (s.name, _without_implicit(s), s.block_path)
+            for s in each.settings()
+            if not _TLS.match(s.name)
+        ]
         for each in (tree, after.tree)
     )
     if was != now:
         judged.wrong.append("by properties: other settings are not as they were")
     judged.by_properties = True
+
+
+def _without_implicit(setting: Occurrence) -> str:
+    """A value without the protocols that 2.0 took out of `protocols`."""
+    if setting.name != "protocols":
+        return setting.value
+    return " ".join(word for word in setting.value.split() if word not in ("imaps", "pop3s"))
 
 
 _TLS = re.compile(r"ssl|disable_plaintext_auth|auth_allow_cleartext")

@@ -28,7 +28,7 @@ RAW = {"mailbox_command"}
 FROM_THE_MACHINE = ("config_directory", "process_id", "mydomain", "myhostname")
 _STOCK_MASTER = b"smtp inet n - y - - smtpd\n"
 #: What `secure` may set or take away in main.cf.
-_OURS = re.compile(r"smtpd_(tls_|use_tls$|enforce_tls$|sasl_)|smtp_tls_|tls_")
+_OURS = re.compile(r"(smtpd|smtp|lmtp)_(tls_|use_tls$|enforce_tls$)|smtpd_sasl_|tls_")
 
 
 @dataclass(frozen=True, slots=True)
