@@ -118,6 +118,10 @@ class StandIn:
         self._stale, self._looks = self.served, 0
         self.served = self._read()
 
+    def renew(self) -> bool:
+        self.reload()
+        return False
+
     def endpoints(self) -> tuple[Endpoint, ...]:
         return (self.endpoint,)
 

@@ -33,6 +33,7 @@ class Serving:
         self._report = report
         self._patience = patience
         self._before: Facts = ()
+        self._gently = False
         #: The names of the servers that ran before the run.
         self.ran: frozenset[str] = frozenset()
 
@@ -77,7 +78,10 @@ class Serving:
         for server in self._concerned:
             if server.running():
                 self._report(f"reloading {server.name}")
-                server.reload()
+                if self._plan.certificates_only:
+                    self._gently |= server.renew()
+                else:
+                    server.reload()
                 if not server.running():
                     raise RefusedError(f"{server.name} did not come back after the reload")
             elif starting is not None:
@@ -96,6 +100,16 @@ class Serving:
         if not running:
             return ()
         self._report("verifying on the wire")
+        return self._settle_reloaded(running)
+
+    def _settle_reloaded(self, running: Sequence[MailServer]) -> Facts:
+        if self._gently:
+            # What spares the sessions may not have been enough.
+            try:
+                return self._settle(running, self._patience)
+            except RefusedError:
+                for server in running:
+                    server.reload()
         return self._settle(running, self._patience)
 
     def _settle(self, running: Sequence[MailServer], patience: float) -> Facts:
@@ -132,10 +146,10 @@ class Serving:
     def confirm(self, start: bool) -> Facts:
         """For files that need no change: what is seen, after starting (if `start`) what is
         stopped, and after a reload if it is not yet as expected, such as after a renewal that
-        nobody told the servers. Raises RefusedError."""
+        nobody told the servers: of those the plan names, or of all. Raises RefusedError."""
         if not self._plan.expectations:
             return ()
-        self._concerned = list(self._all)
+        self._concerned = self._concerned or list(self._all)
         if start and any(not server.running() for server in self._all):
             self.put_into_service(lambda _name: None)
         running = [server for server in self._all if server.running()]
@@ -145,5 +159,7 @@ class Serving:
         try:
             return self._settle(running, patience=0)
         except RefusedError:
+            # A reload also puts into force whatever somebody was editing: only if it is valid.
+            self.validate()
             self.put_into_service(None)
-            return self._settle(running, self._patience)
+            return self._settle_reloaded(running)

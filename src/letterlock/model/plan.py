@@ -77,7 +77,8 @@ class Plan:
     `mail.example.com`); `servers` are the names of those to reload (Postfix, Dovecot); `notices`
     are what the reader should know but need not act on, such as a setting that overrides
     another. `changes` apply in order and are undone in reverse. `undoes` is the id of the run
-    that a rollback takes back."""
+    that a rollback takes back. `certificates_only`: no configuration changes, only the contents of
+    certificate files that it names."""
 
     verb: str
     subject: str
@@ -86,3 +87,4 @@ class Plan:
     expectations: tuple[Expectation, ...]
     notices: tuple[str, ...] = ()
     undoes: str | None = None
+    certificates_only: bool = False

@@ -91,14 +91,16 @@ class DovecotConfiguration:
         """Every address and port at which a mail service can be reached from the machine."""
         found: dict[tuple[str, int], Endpoint] = {}
         for listener in self.inet_listeners():
-            service = _SERVICES.get((listener.protocol, listener.implicit_tls))
-            if service is None:
-                continue
-            for address in self._addresses(listener):
-                found.setdefault(
-                    (address, listener.port), Endpoint(address, listener.port, service)
-                )
+            for endpoint in self.endpoints_of(listener):
+                found.setdefault((endpoint.address, endpoint.port), endpoint)
         return tuple(found.values())
+
+    def endpoints_of(self, listener: InetListener) -> tuple[Endpoint, ...]:
+        """The same of one listener; none for what is no mail service or only the machine's."""
+        service = _SERVICES.get((listener.protocol, listener.implicit_tls))
+        if service is None:
+            return ()
+        return tuple(Endpoint(a, listener.port, service) for a in self._addresses(listener))
 
     def _addresses(self, listener: InetListener) -> tuple[str, ...]:
         words = (listener.address or self.value("listen")).replace(",", " ").split()

@@ -38,6 +38,11 @@ class MailServer(Protocol):
         """Make the running server use its present configuration *and* certificates, with no
         process left that serves old ones to new connections. Raises RefusedError."""
 
+    def renew(self) -> bool:
+        """Let new connections have the present contents of the certificate files, no session ended
+        where this server can do that; whether it could, else it was reloaded. Raises
+        RefusedError."""
+
     def commands(self) -> tuple[str, ...]:
         """The commands of its own that `validate` and `reload` run, as a person would type them."""
 

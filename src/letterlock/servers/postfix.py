@@ -153,6 +153,11 @@ class Postfix:
     def reload(self) -> None:
         demand(self._postfix("reload"))
 
+    def renew(self) -> bool:
+        """A reload: processes with a client go on until it leaves (postfix(1))."""
+        self.reload()
+        return False
+
     def _postfix(self, command: str, *, terminal: bool = False) -> Completed:
         """With `terminal` its complaints come to us; else they go to syslog (src/postfix/postfix.c
         asks isatty(STDERR_FILENO))."""
