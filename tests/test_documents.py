@@ -24,6 +24,8 @@ VERBS = (
     "explain",
     "diff",
     "schema",
+    "deploy",
+    "hook",
     "rollback",
     "history",
     "recover",

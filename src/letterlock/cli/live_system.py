@@ -13,6 +13,7 @@ import typer
 from letterlock.model.errors import InputError, UndeterminedError
 
 if TYPE_CHECKING:
+    from letterlock.certs.trust import TrustStore
     from letterlock.install.verify import Observe
     from letterlock.model.certificate import KeyType
     from letterlock.model.facts import EndpointFacts
@@ -151,6 +152,21 @@ def observer(root: Path) -> Observe:
         )
 
     return observe_with_system_trust
+
+
+def observer_with(trust: TrustStore) -> Observe:
+    """Full handshakes, judged by `trust`."""
+
+    def observe_with_trust(
+        endpoints: Sequence[Endpoint], name: str, key_type: KeyType | None = None
+    ) -> tuple[EndpointFacts, ...]:
+        from letterlock.probe.limits import Limits
+        from letterlock.probe.observe import observe
+
+        # postscreen(8) greets after six seconds.
+        return observe(endpoints, name, trust, Limits.within(15), key_type=key_type)
+
+    return observe_with_trust
 
 
 def write_json(file: str, document: object) -> None:

@@ -28,6 +28,8 @@ VERBS = {
     "explain": "Say what a finding means, and what to set.",
     "diff": "Say what changed between two reports of check.",
     "schema": "Print the JSON Schema of what check or status writes.",
+    "deploy": "Bring a renewed certificate into service; made to be an ACME client's hook.",
+    "hook": "Install, remove or show that hook, per ACME client.",
     "rollback": "Undo what an earlier run changed.",
     "history": "List what was changed, and when.",
     "recover": "Bring a run that was cut short back to the old state.",

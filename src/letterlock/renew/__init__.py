@@ -1,0 +1,1 @@
+"""A renewed certificate from the ACME client that got it into the mail servers."""
