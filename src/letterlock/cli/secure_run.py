@@ -33,6 +33,19 @@ _LIMITS = Limits.within(15)
 _STEPS = 12
 
 
+def judge(rehearsal: Rehearsal) -> None:
+    """Raise RefusedError for a rehearsal that failed, the servers' own lines told before."""
+    if isinstance(rehearsal, Unknown) or not rehearsal.complaints:
+        return
+    for line in rehearsal.log:
+        Console(stderr=True).print(Text(f"  {line}", style="dim"), soft_wrap=True)
+    more = len(rehearsal.complaints) - 1
+    besides = f" (and {more} more)" if more else ""
+    raise RefusedError(
+        f"the rehearsal failed: {rehearsal.complaints[0]}{besides}; nothing was changed"
+    )
+
+
 class SecureRun:
     """One `secure`, from the rehearsal to the last line on the screen."""
 
@@ -55,7 +68,7 @@ class SecureRun:
             with steps(_STEPS) as tell:
                 if self._run.rehearse and self._plan.changes:
                     rehearsal = rehearse(self._plan, self._prepared.servers, self._observe, tell)
-                    self._judge(rehearsal)
+                    judge(rehearsal)
                 outcome = self._apply(tell)
         except LetterlockError as error:
             self._write_json(rehearsal, None, error)
@@ -87,17 +100,6 @@ class SecureRun:
         self, endpoints: Sequence[Endpoint], name: str, key_type: KeyType | None = None
     ) -> tuple[EndpointFacts, ...]:
         return observe(endpoints, name, self._prepared.trust, _LIMITS, key_type=key_type)
-
-    def _judge(self, rehearsal: Rehearsal) -> None:
-        if isinstance(rehearsal, Unknown) or not rehearsal.complaints:
-            return
-        for line in rehearsal.log:
-            Console(stderr=True).print(Text(f"  {line}", style="dim"), soft_wrap=True)
-        more = len(rehearsal.complaints) - 1
-        besides = f" (and {more} more)" if more else ""
-        raise RefusedError(
-            f"the rehearsal failed: {rehearsal.complaints[0]}{besides}; nothing was changed"
-        )
 
     def _tell(self, rehearsal: Rehearsal | None, outcome: Outcome) -> None:
         if outcome.facts:
