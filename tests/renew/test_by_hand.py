@@ -138,6 +138,44 @@ def _from_traefik(machine: Machine) -> None:
     assert digest(machine, Path(f"/etc/ssl/certs/{HOSTNAME}.pem")) == leaf
 
 
+def test_a_full_disk(stock_machine: Machine) -> None:
+    """Of letterlock's own folder and of its store: nothing is lost, and of two the newest."""
+    machine = stock_machine
+    first = renewed(machine, 1)
+    machine.start()
+    files = ("--cert", f"{LINEAGE}/fullchain.pem", "--key", f"{LINEAGE}/privkey.pem")
+    done = machine.letterlock("secure", HOSTNAME, *files, "--yes", "--no-rehearse")
+    assert done.status == 0, done.complaints
+    machine.write("/etc/letsencrypt/renewal-hooks/deploy/.keep", "")
+    assert machine.letterlock("hook", "install", "certbot").status == 0
+    places = ("/var/lib/letterlock", "/etc/ssl/letterlock")
+    for place in places:
+        machine.must("sh", "-c", f"""set -e
+            rm -rf /root/copy; cp -a {place} /root/copy
+            mount -t tmpfs -o size=1m,mode=0755 full {place}
+            cp -a /root/copy/. {place}
+            cat /dev/zero >{place}/filler 2>/dev/null || true""")  # fmt: skip
+
+    for number in (2, 3):
+        newest = renewed(machine, number)
+        done = machine.letterlock("deploy", "--no-rehearse", RENEWED_LINEAGE=LINEAGE)
+        assert done.status == 4, (done.text, done.complaints)
+        assert "No space left on device" in done.complaints[-1]
+    assert_served(machine, PORTS, digest(machine, first.certificate), first.root)
+    (one,) = machine.call(lambda: pending(StateFolder()))
+    assert one.certificate and one.certificate.sha256 == digest(machine, newest.certificate)
+    assert "No space left on device" in one.reason
+    for path, entry in machine.tree(*places).items():
+        assert b"PRIVATE KEY" not in entry.contents or entry.mode & 0o077 == 0, path
+
+    for place in places:
+        machine.must("rm", f"{place}/filler")
+    done = machine.letterlock("deploy", "--pending", "--no-rehearse")
+    assert done.status == 0, done.complaints
+    assert_served(machine, PORTS, digest(machine, newest.certificate), newest.root)
+    assert machine.call(lambda: pending(StateFolder())) == ()
+
+
 def test_what_the_configurations_name(stock_machine: Machine) -> None:
     """Read by the servers' own tools: overrides in master.cf, pairs, local_name, protocol."""
     machine = stock_machine

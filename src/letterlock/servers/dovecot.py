@@ -174,7 +174,7 @@ class Dovecot:
         if pid is None:
             self.reload()
             return False
-        demand(self.tools.run("kill", "-TERM", pid))
+        demand(self.tools.run("sh", "-c", f"kill -TERM {pid}"))
         return True
 
     def _login_processes_are_new(self) -> bool:
