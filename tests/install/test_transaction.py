@@ -404,9 +404,9 @@ class TestServers:
         (root / CERTIFICATE).write_bytes(b"new leaf")
         wanted = (Expectation(MX, "a.example", leaf(b"new leaf").sha256),)
         outcome = self.run(root, postfix, plan=Plan("secure", "a.example", (), (), wanted))
-        assert not outcome.changed and postfix.done == ["reload"]
+        assert not outcome.changed and postfix.done == ["validate", "reload"]
         assert self.run(root, postfix, plan=Plan("secure", "a.example", (), (), wanted)).facts
-        assert postfix.done == ["reload"]
+        assert postfix.done == ["validate", "reload"]
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
     def test_a_signal_in_the_middle(
