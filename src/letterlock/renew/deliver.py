@@ -31,6 +31,8 @@ from letterlock.servers.dovecot import Dovecot
 from letterlock.servers.find import find_servers
 from letterlock.servers.postfix import Postfix
 from letterlock.servers.reading import refusal
+from letterlock.servers.sni_source import sni_key, sni_name
+from letterlock.servers.sni_tables import SniTables
 from letterlock.servers.tools import Tools
 
 MailServers = tuple[Postfix | Dovecot, ...]
@@ -212,12 +214,13 @@ def _refuse_sni_maps(servers: MailServers, names: Sequence[str]) -> None:
     for server in servers:
         if not isinstance(server, Postfix):
             continue
-        for name in dict.fromkeys(names):
-            for where in server.served_names(name):
+        tables = SniTables(server.tools, server.folder)
+        for table in server.read().value("tls_server_sni_maps").replace(",", " ").split():
+            for key in tables.answers(table, map(sni_key, dict.fromkeys(names))):
                 raise RefusedError(
-                    f"tls_server_sni_maps has an entry of its own for {name}: clients that name it "
-                    "would go on being served the certificate stored in that map",
-                    where=where,
+                    f"tls_server_sni_maps has an entry of its own for {sni_name(key)}: clients "
+                    "that name it would go on being served the certificate stored in that map",
+                    where=Location(table.partition(":")[2] or table),
                     remedy="remove the entry, run postmap -F on the file, and try again",
                 )
 
