@@ -114,7 +114,8 @@ def main() -> None:
     import letterlock
 
     for module in pkgutil.walk_packages(letterlock.__path__, "letterlock."):
-        if not module.name.endswith("__main__"):
+        # The installer plugin is loaded by certbot alone, which our own environment has not.
+        if not module.name.endswith(("__main__", "certbot_installer")):
             import_module(module.name)
     for module_of_typer in ("typer._adapters", "typer.rich_utils"):
         if find_spec(module_of_typer):
