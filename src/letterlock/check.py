@@ -13,7 +13,7 @@ from letterlock.findings.reach import determined
 from letterlock.model.errors import InputError, UndeterminedError
 from letterlock.model.facts import EndpointFacts, TargetFacts
 from letterlock.model.finding import Finding
-from letterlock.model.service import BY_PORT, SERVICES, Endpoint, Role, Service
+from letterlock.model.service import BY_PORT, KNOWN_SERVICES, SERVICES, Endpoint, Role, Service
 from letterlock.model.tls_facts import Depth
 from letterlock.model.verdict import Verdict
 from letterlock.probe.examine import Examination, Manners, examine
@@ -29,7 +29,7 @@ from letterlock.profiles.profile import Profile, load
 class Request:
     """What to ask of each target. `name` is sent as SNI and verified, by default the target's own;
     `ports` are those to visit instead of all seven; `service` is what listens on ports that are
-    none of the seven; `profiles` are those that the facts are held against."""
+    none of a known service; `profiles` are those that the facts are held against."""
 
     trust: TrustStore
     name: str | None = None
@@ -214,8 +214,8 @@ def _services(target: Target, request: Request) -> list[tuple[int, Service]]:
 def _service(port: int, stated: Service | None) -> Service:
     service = BY_PORT.get(port, stated)
     if service is None:
-        names = ", ".join(each.name for each in SERVICES)
+        names = ", ".join(each.name for each in KNOWN_SERVICES)
         raise InputError(
-            f"port {port} is none of the seven mail ports", remedy=f"say --service ({names})"
+            f"port {port} is none of the mail ports", remedy=f"say --service ({names})"
         )
     return service

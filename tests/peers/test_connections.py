@@ -1,7 +1,6 @@
 """How many connections each depth makes, counted by the kernel.
 
-The bounds are issue 3's, but for one that is not kept: `full` of a port 25 that `secure` made.
-`make bench` tells it too."""
+The bounds are issue 3's; `make bench` tells them too."""
 
 from __future__ import annotations
 
@@ -35,8 +34,8 @@ def test_stock_postfix(stock: Running, depth: str, most: int) -> None:
         ("full", 465, 35),
         ("full", 993, 35),
         # Between servers `secure` leaves what old senders need: TLS 1.0 and 1.1, CBC suites and
-        # more groups. The issue's 35 are not kept there; see bench.
-        ("full", 25, 40),
+        # more groups.
+        ("full", 25, 35),
     ],
 )
 def test_what_secure_made(hardened: Running, depth: str, port: int, most: int) -> None:

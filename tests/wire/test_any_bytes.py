@@ -14,19 +14,24 @@ from letterlock.wire.error import WireError
 from letterlock.wire.events import Event
 from letterlock.wire.imap import ImapDialogue
 from letterlock.wire.lines import readable
+from letterlock.wire.lmtp import LmtpDialogue
 from letterlock.wire.pop3 import Pop3Dialogue
+from letterlock.wire.sieve import SieveDialogue
 from letterlock.wire.smtp import SmtpDialogue
 
 MAKERS: list[Callable[[], Dialogue]] = [
     lambda: SmtpDialogue("probe.example.org"),
     ImapDialogue,
     Pop3Dialogue,
+    lambda: LmtpDialogue("probe.example.org"),
+    SieveDialogue,
 ]
 _PIECES = st.sampled_from(
     [
         b"220 x\r\n", b"220-x\r\n", b"250 x\n", b"421 x\r\n", b"454 x\r\n",
         b"* OK x\r\n", b"* OK [CAPABILITY A B] x\r\n", b"* BYE\r\n", b"* PREAUTH\r\n",
         b"* CAPABILITY A STARTTLS\r\n", b"A1 OK\r\n", b"A2 NO\r\n", b"* X {3}\r\nabc\r\n",
+        b'"SASL" "PLAIN"\r\n', b"OK\r\n", b'NO "x"\r\n', b"BYE\r\n", b'"A" {3}\r\na"\\\r\n',
         b"+OK\r\n", b"-ERR x\r\n", b"STLS\r\n", b".\r\n", b"{", b"}", b"\r", b"\n", b" ", b"\x00",
     ]
 )  # fmt: skip
@@ -51,7 +56,7 @@ def course(make: Callable[[], Dialogue], pieces: list[bytes]) -> tuple[list[Even
     return events, None
 
 
-@pytest.mark.parametrize("make", MAKERS, ids=["smtp", "imap", "pop3"])
+@pytest.mark.parametrize("make", MAKERS, ids=["smtp", "imap", "pop3", "lmtp", "sieve"])
 @settings(max_examples=150, deadline=None)
 @given(data=STREAMS)
 def test_nothing_but_wire_error(make: Callable[[], Dialogue], data: bytes) -> None:
@@ -61,7 +66,7 @@ def test_nothing_but_wire_error(make: Callable[[], Dialogue], data: bytes) -> No
     course(make, [line + b"\n" for line in lines])
 
 
-@pytest.mark.parametrize("make", MAKERS, ids=["smtp", "imap", "pop3"])
+@pytest.mark.parametrize("make", MAKERS, ids=["smtp", "imap", "pop3", "lmtp", "sieve"])
 @settings(max_examples=150, deadline=None)
 @given(data=STREAMS, cuts=st.lists(st.integers(0, 200), max_size=6))
 def test_cuts_change_nothing(make: Callable[[], Dialogue], data: bytes, cuts: list[int]) -> None:

@@ -38,7 +38,7 @@ from letterlock.cli.exit_code import ExitCode
 from letterlock.cli.verb import verb
 from letterlock.model.errors import InputError
 from letterlock.model.finding import Severity
-from letterlock.model.service import SERVICES, Service
+from letterlock.model.service import KNOWN_SERVICES, Service
 from letterlock.model.tls_facts import Depth
 
 if TYPE_CHECKING:
@@ -96,13 +96,16 @@ def check(
         list[int] | None,
         typer.Option(
             metavar="PORT",
-            help="Look at this port instead of all seven; may be repeated.",
+            help="Look at this port instead of all seven; may be repeated. 24 is LMTP, 4190 "
+            "ManageSieve.",
             show_default=False,
         ),
     ] = None,
     service: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="What a port that is none of the seven is: smtp, imap…"),
+        typer.Option(
+            metavar="NAME", help="What a port that is no mail service's own is: smtp, imap, sieve…"
+        ),
     ] = None,
     ipv4: Annotated[bool, typer.Option("--ipv4", "-4", help="IPv4 addresses only.")] = False,
     ipv6: Annotated[bool, typer.Option("--ipv6", "-6", help="IPv6 addresses only.")] = False,
@@ -206,10 +209,10 @@ def _request(
 def _service(name: str | None) -> Service | None:
     if name is None:
         return None
-    for service in SERVICES:
+    for service in KNOWN_SERVICES:
         if service.name == name:
             return service
-    known = ", ".join(service.name for service in SERVICES)
+    known = ", ".join(service.name for service in KNOWN_SERVICES)
     raise InputError(f"--service {name} is unknown", remedy=f"say one of {known}")
 
 

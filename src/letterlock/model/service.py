@@ -12,6 +12,8 @@ class MailProtocol(StrEnum):
     SMTP = "smtp"
     IMAP = "imap"
     POP3 = "pop3"
+    LMTP = "lmtp"
+    SIEVE = "sieve"
 
 
 class TlsMode(StrEnum):
@@ -53,7 +55,16 @@ POP3S = Service("pop3s", 995, MailProtocol.POP3, TlsMode.IMPLICIT, Role.ACCESS)
 #: `submissions` since RFC 8314 section 7.3 (Postfix before 3.7 calls it `smtps`).
 SERVICES = (SMTP, POP3, IMAP, SUBMISSIONS, SUBMISSION, IMAPS, POP3S)
 
-BY_PORT = {service.port: service for service in SERVICES}
+#: No ports of every mail server, looked at where they are asked for. LMTP has no port of its own
+#: (RFC 2033 section 5: not 25): 24, IANA's "any private mail system", is where Dovecot's guides
+#: have it. ManageSieve's is RFC 5804 section 1.8's.
+LMTP = Service("lmtp", 24, MailProtocol.LMTP, TlsMode.STARTTLS, Role.MX)
+SIEVE = Service("sieve", 4190, MailProtocol.SIEVE, TlsMode.STARTTLS, Role.ACCESS)
+
+#: All that can be looked at.
+KNOWN_SERVICES = (*SERVICES, LMTP, SIEVE)
+
+BY_PORT = {service.port: service for service in KNOWN_SERVICES}
 
 
 @dataclass(frozen=True, slots=True)

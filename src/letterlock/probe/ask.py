@@ -36,6 +36,8 @@ class ProcedureName(StrEnum):
     ROBOT = "robot"
     #: Tried, 2.
     TICKETBLEED = "ticketbleed"
+    #: AroundStarttls, 1: as many of the three below as one connection bears.
+    AROUND_STARTTLS = "around-starttls"
     #: Tried, 1: about the dialogue itself, `options` is not looked at but for `sni`.
     STARTTLS_INJECTION = "starttls-injection"
     #: Replied, 1.
@@ -45,11 +47,23 @@ class ProcedureName(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """A session of TLS 1.3 that a ticket was given for, as OpenSSL serialises it with its secret;
+    `lifetime` in seconds (RFC 8446 section 4.6.1), None where the ticket leaves it open."""
+
+    serialised: bytes = field(repr=False)
+    lifetime: int | None = None
+    max_early_data_size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class TlsOptions:
     """What a procedure's hello offers. Versions are SSLv3, TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3;
     suites, groups and schemes are IANA names, best first; an empty tuple leaves them to the
     procedure. `sni` None sends no server_name. `alpn` are protocol names as sent. `session_ids`
-    False says that the server is known to give none, so that resuming by one need not be tried."""
+    False says that the server is known to give none, so that resuming by one need not be tried.
+    `resume` is a session that an earlier procedure was given, `login` whether the one about
+    STARTTLS tries a login before it too."""
 
     sni: str | None
     minimum: str = "TLSv1"
@@ -59,6 +73,8 @@ class TlsOptions:
     signature_schemes: tuple[str, ...] = ()
     alpn: tuple[str, ...] = ()
     session_ids: bool = True
+    resume: Session | None = None
+    login: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +175,20 @@ class Replied:
     reply: str
 
 
-ProcedureResult = HandshakeResult | Renegotiated | Resumed | EarlyData | Tried | Replied
+@dataclass(frozen=True, slots=True)
+class AroundStarttls:
+    """What one connection told of STARTTLS; None is for what it did not, and what is to be asked on
+    a connection of its own. `session` can be resumed."""
+
+    login: Tried | None = None
+    injection: Tried | None = None
+    second: Replied | None = None
+    session: Session | None = field(default=None, compare=False)
+
+
+ProcedureResult = (
+    HandshakeResult | Renegotiated | Resumed | EarlyData | Tried | Replied | AroundStarttls
+)
 
 #: What an Ask comes to. A TLS alert is an Answer (or a HandshakeResult with `alert`), and so is the
 #: connection's end instead of an answer to a hello (CLOSED), which is how Dovecot turns one down;

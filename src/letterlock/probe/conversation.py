@@ -14,14 +14,16 @@ from letterlock.probe.obstacle import Obstacle, step
 from letterlock.wire.dialogue import Dialogue
 from letterlock.wire.events import Capabilities, Closing, Event, Greeted, Refused
 from letterlock.wire.imap import ImapDialogue
+from letterlock.wire.lmtp import LmtpDialogue
 from letterlock.wire.pop3 import Pop3Dialogue
+from letterlock.wire.sieve import SieveDialogue
 from letterlock.wire.smtp import SmtpDialogue
 
 _E = TypeVar("_E", Greeted, Capabilities)
 
 
 def dialogue_for(protocol: MailProtocol, ehlo_name: str) -> Dialogue:
-    """A dialogue at its beginning; `ehlo_name` is what SMTP calls us."""
+    """A dialogue at its beginning; `ehlo_name` is what SMTP and LMTP call us."""
     match protocol:
         case MailProtocol.SMTP:
             return SmtpDialogue(ehlo_name)
@@ -29,6 +31,10 @@ def dialogue_for(protocol: MailProtocol, ehlo_name: str) -> Dialogue:
             return ImapDialogue()
         case MailProtocol.POP3:
             return Pop3Dialogue()
+        case MailProtocol.LMTP:
+            return LmtpDialogue(ehlo_name)
+        case MailProtocol.SIEVE:
+            return SieveDialogue()
 
 
 class Conversation:
@@ -43,6 +49,12 @@ class Conversation:
 
     async def banner(self) -> Greeted:
         return _expect(Greeted, await self._await("the banner", self._limits.banner))
+
+    async def enter_tls(self) -> None:
+        """TLS is up after STARTTLS; a protocol whose server speaks first there is listened to."""
+        self.dialogue.enter_tls()
+        if self.dialogue.awaiting is not None:
+            await self.banner()
 
     async def capabilities(self) -> tuple[str, ...]:
         """What is offered (EHLO, else HELO; CAPABILITY; CAPA), asked only where the banner has not
@@ -87,6 +99,13 @@ class Conversation:
         awaited = f"the answer to {self.dialogue.awaiting}"
         async with step(awaited, self._limits.reply):
             await self.channel.send(command)
+        return await self._await(awaited, self._limits.reply)
+
+    async def answered(self, said: bytes) -> Event:
+        """The answer to the command sent last, of which `said` was received already."""
+        awaited = f"the answer to {self.dialogue.awaiting}"
+        async with step(awaited, self._limits.reply):
+            self._events += self.dialogue.receive(said)
         return await self._await(awaited, self._limits.reply)
 
     async def leave(self) -> None:

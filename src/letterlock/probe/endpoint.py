@@ -152,7 +152,7 @@ class _Visit:
         if self._implicit:
             await conversation.banner()
         else:
-            self.dialogue.enter_tls()
+            await conversation.enter_tls()
         self.inside = await conversation.capabilities()
 
     async def _negotiate(self, channel: Channel) -> None:

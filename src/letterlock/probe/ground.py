@@ -186,8 +186,8 @@ class EndpointGround:
 
     async def _to_tls(self, conversation: Conversation, protocol: MailProtocol) -> None:
         """Banner and consent. That TLS is offered is known by now; EHLO has to be said all the same
-        (RFC 5321 section 4.1.4), CAPABILITY and CAPA have not."""
+        (RFC 5321 section 4.1.4), and LHLO, CAPABILITY and CAPA have not."""
         await conversation.banner()
-        if protocol is MailProtocol.SMTP:
+        if protocol in (MailProtocol.SMTP, MailProtocol.LMTP):
             await conversation.capabilities()
         await conversation.starttls()

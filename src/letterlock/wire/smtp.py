@@ -50,6 +50,9 @@ class Reply:
 class SmtpDialogue(Dialogue):
     """`ehlo_name` is our own host name or address literal, in ASCII."""
 
+    #: The command that asks for what is offered.
+    hello = "EHLO"
+
     def __init__(self, ehlo_name: str) -> None:
         super().__init__()
         self._ehlo_name = ehlo_name
@@ -61,9 +64,9 @@ class SmtpDialogue(Dialogue):
         return None
 
     def send_capabilities(self) -> bytes:
-        return self._say("EHLO", f"EHLO {self._ehlo_name}")
+        return self._say(self.hello, f"{self.hello} {self._ehlo_name}")
 
-    def send_fallback(self) -> bytes:
+    def send_fallback(self) -> bytes | None:
         """RFC 5321 section 3.2: a server that knows no EHLO is spoken to with HELO."""
         return self._say("HELO", f"HELO {self._ehlo_name}")
 
@@ -123,4 +126,4 @@ class SmtpDialogue(Dialogue):
             return Refused(command, str(reply), reply.temporary)
         if command == "STARTTLS":
             return TlsReady()
-        return Capabilities(reply.lines[1:] if command == "EHLO" else ())
+        return Capabilities(reply.lines[1:] if command == self.hello else ())

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from letterlock.model.cipher_suites import CipherSuite
 from letterlock.model.signature_schemes import signature_scheme
 from letterlock.probe.ask import (
+    AroundStarttls,
     Ask,
     EarlyData,
     HandshakeResult,
@@ -273,6 +274,9 @@ class Simulation:
                 return Resumed(session_id=server.session_ids, ticket=server.tickets)
             case ProcedureName.EARLY_DATA:
                 return EarlyData(0)
+            case ProcedureName.AROUND_STARTTLS:
+                login = Tried(present=False) if what.options.login else None
+                return AroundStarttls(login, Tried(present=False), Replied("503 5.5.1 Error"))
             case ProcedureName.SECOND_STARTTLS:
                 return Replied("503 5.5.1 Error: TLS already active")
             case ProcedureName.HEARTBLEED:

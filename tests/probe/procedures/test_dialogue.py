@@ -15,11 +15,13 @@ from letterlock.model.service import (
     SUBMISSION,
     SUBMISSIONS,
     Endpoint,
+    MailProtocol,
     Service,
     TlsMode,
 )
 from letterlock.model.unknown import Cause, Unknown
 from letterlock.probe.ask import (
+    AroundStarttls,
     EarlyData,
     HandshakeResult,
     ProcedureName,
@@ -37,7 +39,11 @@ from tests.probe.procedures.direct import offering, put
 from tests.weak_servers import Habits, mail
 
 SERVICES = [SMTP, IMAP, POP3]
-ABOUT_THE_CLEAR = (ProcedureName.STARTTLS_INJECTION, ProcedureName.LOGIN_BEFORE_TLS)
+ABOUT_THE_CLEAR = (
+    ProcedureName.AROUND_STARTTLS,
+    ProcedureName.STARTTLS_INJECTION,
+    ProcedureName.LOGIN_BEFORE_TLS,
+)
 
 
 def tried(name: ProcedureName, service: Service, habits: Habits) -> Tried:
@@ -97,6 +103,66 @@ def test_a_login_that_is_not_offered(service: Service) -> None:
     assert "AUTH PLAIN" in offered.evidence
 
 
+# --- all of it over one connection
+
+
+def around(service: Service, habits: Habits, *, login: bool = True) -> AroundStarttls:
+    with mail(service, habits) as endpoint:
+        outcome, connections = put(ProcedureName.AROUND_STARTTLS, endpoint, offering(login=login))
+    assert isinstance(outcome, AroundStarttls), outcome
+    assert connections == 1
+    return outcome
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_one_connection_tells_all_of_a_sound_server(service: Service) -> None:
+    """But for POP3's second STLS, which has a connection of its own."""
+    told = around(service, Habits())
+    assert told.login and "not in the clear" in told.login.evidence
+    assert told.injection == Tried(
+        present=False, evidence="what was sent before TLS is not answered inside it"
+    )
+    assert told.session and told.session.serialised
+    assert "serialised" not in repr(told)
+    if service is POP3:
+        assert told.second is None
+    else:
+        assert told.second and "TLS already active" in told.second.reply
+    assert around(service, Habits(), login=False).login is None
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_one_connection_tells_of_each_fault(service: Service) -> None:
+    login = around(service, Habits(takes_login=True))
+    assert login.login and login.login.present
+    assert login.injection and not login.injection.present
+    injected = around(service, Habits(keeps_injected=True))
+    assert injected.injection and injected.injection.present
+    assert injected.second is None
+    dropped = around(service, Habits(drops_injected=True))
+    assert dropped.injection and not dropped.injection.present
+    assert dropped.second is None and dropped.session is None
+    again = around(service, Habits(again=True))
+    assert again.injection and not again.injection.present
+    assert again.second == (None if service is POP3 else Replied("accepted"))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_server_that_ends_it_at_the_login_is_asked_the_rest_alone(service: Service) -> None:
+    greeting = {
+        SMTP: (b"220 hi\r\n", b"250 STARTTLS\r\n"),
+        IMAP: (b"* OK [CAPABILITY IMAP4rev1 LOGINDISABLED STARTTLS] hi\r\n",),
+        POP3: (b"+OK hi\r\n", b"+OK\r\nSTLS\r\n.\r\n"),
+    }[service]
+    with serving(resets_after(*greeting)) as port:
+        outcome, _ = put(
+            ProcedureName.AROUND_STARTTLS,
+            Endpoint("127.0.0.1", port, service),
+            offering(login=True),
+        )
+    assert outcome == AroundStarttls()
+
+
 @pytest.mark.parametrize("name", list(ProcedureName))
 def test_a_server_that_is_silent_costs_its_time_and_no_more(name: ProcedureName) -> None:
     with serving(silent) as port:
@@ -113,9 +179,10 @@ def test_a_server_that_resets_at_the_clienthello(name: ProcedureName) -> None:
     if isinstance(outcome, Unknown):
         assert outcome.cause is Cause.DISCONNECTED
     else:
-        assert name in (ProcedureName.STARTTLS_INJECTION, ProcedureName.LOGIN_BEFORE_TLS)
-        assert isinstance(outcome, Tried)
-        assert not outcome.present
+        assert name in ABOUT_THE_CLEAR
+        found = outcome.injection if isinstance(outcome, AroundStarttls) else outcome
+        assert isinstance(found, Tried)
+        assert not found.present
 
 
 # --- the real ones
@@ -140,6 +207,14 @@ def everything(endpoint: Endpoint, version: str) -> dict[ProcedureName, Procedur
     }
 
 
+def check_around(told: AroundStarttls, service: Service, version: str) -> None:
+    """Dovecot takes what is injected for a ClientHello and hangs up."""
+    postfix = service.protocol is MailProtocol.SMTP
+    assert told.injection and not told.injection.present
+    assert (told.second is not None) is postfix
+    assert (told.session is not None) is (postfix and version == "TLSv1.3")
+
+
 @pytest.mark.machine
 @pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
 def test_real_servers_have_none_of_it(guided: Machine, version: str) -> None:
@@ -158,6 +233,8 @@ def test_real_servers_have_none_of_it(guided: Machine, version: str) -> None:
                     assert (version == "TLSv1.3") == (outcome.ticket_tls13 is not None)
                 case Replied():
                     assert "TLS" in outcome.reply
+                case AroundStarttls():
+                    check_around(outcome, service, version)
                 case EarlyData():
                     assert outcome == EarlyData(0)
                 case Unknown():

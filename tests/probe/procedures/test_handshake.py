@@ -10,6 +10,7 @@ import pytest
 from letterlock.model.service import IMAPS, POP3, SMTP, SUBMISSIONS, Service
 from letterlock.model.unknown import Unknown
 from letterlock.probe.ask import (
+    AroundStarttls,
     EarlyData,
     HandshakeResult,
     ProcedureName,
@@ -144,6 +145,22 @@ def test_sessions_are_resumed_by_id_and_by_ticket() -> None:
     assert (three, two) == (3, 2)
     # In a session resumed by its id OpenSSL leaves the ticket's lifetime open.
     assert (older.lifetime_hint, newer.lifetime_hint) == (None, 7200)
+
+
+def test_a_session_that_another_question_brought_is_resumed_over_one_connection() -> None:
+    """One that the server does not take up costs one more, and the answer is the same."""
+    with mail() as endpoint:
+        around, _ = put(ProcedureName.AROUND_STARTTLS, endpoint)
+        assert isinstance(around, AroundStarttls) and around.session
+        took, one = put(
+            ProcedureName.RESUME, endpoint, offering(maximum="TLSv1.3", resume=around.session)
+        )
+    with mail() as endpoint:  # another server, with other ticket keys
+        not_taken, two = put(
+            ProcedureName.RESUME, endpoint, offering(maximum="TLSv1.3", resume=around.session)
+        )
+    assert took == not_taken == Resumed(ticket_tls13=True, lifetime_hint=7200)
+    assert (one, two) == (1, 2)
 
 
 def test_what_is_not_there_to_resume_by() -> None:

@@ -11,6 +11,7 @@ from letterlock.model.signature_schemes import scheme_name, signature_scheme
 from letterlock.model.tls_facts import Depth
 from letterlock.model.unknown import Cause, Unknown
 from letterlock.probe.ask import (
+    AroundStarttls,
     Ask,
     EarlyData,
     Outcome,
@@ -18,6 +19,7 @@ from letterlock.probe.ask import (
     ProcedureName,
     Renegotiated,
     Resumed,
+    Session,
     TlsOptions,
     Tried,
 )
@@ -37,6 +39,8 @@ _ABOUT_THE_DIALOGUE = (
     ProcedureName.SECOND_STARTTLS,
     ProcedureName.LOGIN_BEFORE_TLS,
 )
+#: As many of them as one connection bears; the others follow where it did not tell.
+_AROUND = ProcedureName.AROUND_STARTTLS
 _STANDARD = (ProcedureName.HEARTBLEED, ProcedureName.CCS, ProcedureName.RENEGOTIATE)
 _FULL = (
     RESUME_12,
@@ -72,7 +76,7 @@ class Scripts:
         depth = self.shared.depth
         if depth is Depth.VERDICT:
             return HANDSHAKES[:1]
-        listed: tuple[str, ...] = (*HANDSHAKES, *_STANDARD, *_ABOUT_THE_DIALOGUE)
+        listed: tuple[str, ...] = (*HANDSHAKES, *_STANDARD, _AROUND, *_ABOUT_THE_DIALOGUE)
         if depth is Depth.FULL:
             return (*listed, *_FULL)
         # A login begun and called off stands in the server's log as a failed one.
@@ -105,6 +109,10 @@ class Scripts:
 
     def learn(self, key: str, outcome: Outcome) -> None:
         self.outcomes[key] = outcome
+        if isinstance(outcome, AroundStarttls):
+            told = (outcome.injection, outcome.second, outcome.login)
+            pairs = zip(_ABOUT_THE_DIALOGUE, told, strict=True)
+            self.outcomes |= {name: each for name, each in pairs if each is not None}
 
     # --- what decides
 
@@ -156,11 +164,17 @@ class Scripts:
         """The options to ask with, an outcome that is already known, or None: not yet."""
         if key in HANDSHAKES:
             return self._handshake(key)
-        if key in _ABOUT_THE_DIALOGUE:
-            if self.endpoint.service.tls is TlsMode.IMPLICIT:
-                return _NO_DIALOGUE
-            return TlsOptions(self.shared.sni)
+        if key == _AROUND or key in _ABOUT_THE_DIALOGUE:
+            return self._about_the_dialogue(key)
         return _DECISIONS[key](self)
+
+    def _about_the_dialogue(self, key: str) -> TlsOptions | object | None:
+        if self.endpoint.service.tls is TlsMode.IMPLICIT:
+            return _NO_DIALOGUE
+        if key == _AROUND:
+            login = self.shared.depth is Depth.FULL
+            return TlsOptions(self.shared.sni, login=login)
+        return TlsOptions(self.shared.sni) if _AROUND in self.outcomes else None
 
     def _handshake(self, key: str) -> TlsOptions | object | None:
         if self._below is not None or not self._tls13:
@@ -237,7 +251,16 @@ class Scripts:
     def _resume_13(self) -> TlsOptions | object | None:
         if not self._tls13:
             return self._lacking(Unknown("TLS 1.3 is not offered", Cause.NOT_APPLICABLE), TLS1_3)
-        return self._options(self.courses[TLS1_3])
+        if _AROUND not in self.outcomes:
+            return None
+        options = self._options(self.courses[TLS1_3])
+        return options and replace(options, resume=self._session)
+
+    @property
+    def _session(self) -> Session | None:
+        """Of TLS 1.3, where another question has brought one."""
+        around = self.outcomes[_AROUND]
+        return around.session if isinstance(around, AroundStarttls) else None
 
     def _early_data(self) -> TlsOptions | object | None:
         if not self._tls13:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 
 from letterlock.probe.ask import ProcedureName, ProcedureResult, TlsOptions
+from letterlock.probe.procedures.around import around_starttls
 from letterlock.probe.procedures.faults import ccs_injection, heartbleed
 from letterlock.probe.procedures.ground import Ground
 from letterlock.probe.procedures.handshake import early_data, handshake, resume
@@ -29,6 +30,7 @@ PROCEDURES: Mapping[ProcedureName, Run] = MappingProxyType(
         ProcedureName.CCS: ccs_injection,
         ProcedureName.ROBOT: robot,
         ProcedureName.TICKETBLEED: ticketbleed,
+        ProcedureName.AROUND_STARTTLS: around_starttls,
         ProcedureName.STARTTLS_INJECTION: starttls_injection,
         ProcedureName.SECOND_STARTTLS: second_starttls,
         ProcedureName.LOGIN_BEFORE_TLS: login_before_tls,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from letterlock.model.unknown import Unknown
-from letterlock.probe.ask import EarlyData, HandshakeResult, Resumed, TlsOptions
+from letterlock.probe.ask import EarlyData, HandshakeResult, Resumed, Session, TlsOptions
 from letterlock.probe.procedures.ground import Ground
 from letterlock.probe.procedures.inside import begin_tls, settle_if_possible
 from letterlock.probe.procedures.openssl import ChosenSession
@@ -38,6 +38,13 @@ def _agreed(session: ChosenSession) -> HandshakeResult:
         alpn=session.alpn,
         extended_master_secret=session.extended_master_secret,
     )
+
+
+def kept(session: ChosenSession) -> Session | None:
+    """The session, where it is one of TLS 1.3 that a ticket was given for."""
+    if session.version != "TLSv1.3" or not session.tickets:
+        return None
+    return Session(session.serialised(), _lifetime(session), _early_data(session))
 
 
 def _early_data(session: ChosenSession) -> int:
@@ -73,13 +80,26 @@ async def resume(ground: Ground, options: TlsOptions) -> Resumed:
 
 
 async def _resume_tls13(ground: Ground, options: TlsOptions) -> Resumed:
-    first = await _visit(ground, options)
-    early = _early_data(first)
-    if not first.tickets:
-        return Resumed(ticket_tls13=False, max_early_data_size=early)
-    second = await _visit(ground, options, resume=first.serialised())
+    """Where an earlier session is not taken up, the handshake that came of it gives the next."""
+    session = options.resume
+    if session is None:
+        first = await _visit(ground, options)
+    else:
+        first = await _visit(ground, options, resume=session.serialised)
+        if first.resumed:
+            return _resumed(session, taken_up=True)
+    session = kept(first)
+    if session is None:
+        return Resumed(ticket_tls13=False, max_early_data_size=0)
+    second = await _visit(ground, options, resume=session.serialised)
+    return _resumed(session, taken_up=second.resumed)
+
+
+def _resumed(session: Session, *, taken_up: bool) -> Resumed:
     return Resumed(
-        ticket_tls13=second.resumed, lifetime_hint=_lifetime(first), max_early_data_size=early
+        ticket_tls13=taken_up,
+        lifetime_hint=session.lifetime,
+        max_early_data_size=session.max_early_data_size,
     )
 
 

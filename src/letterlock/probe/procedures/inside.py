@@ -23,7 +23,7 @@ async def settle(ground: Ground, conversation: Conversation, seconds: float | No
     """Make it ours to speak inside TLS, so that leaving says QUIT or LOGOUT there; on implicit TLS
     that takes the banner, within `seconds` or the limit. Raises Obstacle."""
     if not implicit(ground):
-        conversation.dialogue.enter_tls()
+        await conversation.enter_tls()
         return
     longest = ground.limits.banner
     async with step("the banner", longest if seconds is None else min(seconds, longest)):

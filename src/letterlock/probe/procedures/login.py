@@ -19,26 +19,41 @@ _BEGIN = {
     MailProtocol.SMTP: b"AUTH PLAIN\r\n",
     MailProtocol.IMAP: _TAG + b" AUTHENTICATE PLAIN\r\n",
     MailProtocol.POP3: b"AUTH PLAIN\r\n",
+    MailProtocol.LMTP: b"AUTH PLAIN\r\n",
+    MailProtocol.SIEVE: b'AUTHENTICATE "PLAIN"\r\n',
 }
+#: RFC 5804 section 2.1: ManageSieve's is a string.
+_CANCELS = {MailProtocol.SIEVE: b'"*"\r\n'}
 _CANCEL = b"*\r\n"
 #: How the server asks for the credentials.
-_CONTINUE = {MailProtocol.SMTP: b"334", MailProtocol.IMAP: b"+", MailProtocol.POP3: b"+ "}
+_CONTINUE = {
+    MailProtocol.SMTP: b"334",
+    MailProtocol.IMAP: b"+",
+    MailProtocol.POP3: b"+ ",
+    MailProtocol.LMTP: b"334",
+    MailProtocol.SIEVE: b'""',
+}
 
 
 async def login_before_tls(ground: Ground, options: TlsOptions) -> Tried:
     """Whether SASL PLAIN is accepted in the clear although it is not offered there; nothing is
     tried where a password may be sent in the clear by what is offered. `options` are not used."""
     del options
-    protocol = ground.endpoint.service.protocol
     async with ground.connect(in_clear=True) as conversation:
-        offered = conversation.dialogue.cleartext_logins(await conversation.capabilities())
-        if offered:
-            return Tried(present=False, evidence=f"offered in the clear: {', '.join(offered)}")
-        lines = LineBuffer()
-        answer = await _say(ground, conversation, lines, _BEGIN[protocol])
-        if not _continues(answer, protocol):
-            return Tried(present=False, evidence=f"refused: {readable(answer)}")
-        await _say(ground, conversation, lines, _CANCEL)
+        return await try_login(ground, conversation)
+
+
+async def try_login(ground: Ground, conversation: Conversation) -> Tried:
+    """The same where it is ours to speak in the clear, and is so again afterwards."""
+    protocol = ground.endpoint.service.protocol
+    offered = conversation.dialogue.cleartext_logins(await conversation.capabilities())
+    if offered:
+        return Tried(present=False, evidence=f"offered in the clear: {', '.join(offered)}")
+    lines = LineBuffer()
+    answer = await _say(ground, conversation, lines, _BEGIN[protocol])
+    if not _continues(answer, protocol):
+        return Tried(present=False, evidence=f"refused: {readable(answer)}")
+    await _say(ground, conversation, lines, _CANCELS.get(protocol, _CANCEL))
     command = _BEGIN[protocol].removeprefix(_TAG).decode("ascii").strip()
     return Tried(present=True, evidence=f"{command} was answered by {readable(answer)!r}")
 
