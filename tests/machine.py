@@ -34,6 +34,8 @@ Result = TypeVar("Result")
 REPOSITORY = Path(__file__).resolve().parent.parent
 PROGRAM = REPOSITORY / ".venv/bin/letterlock"
 HOSTNAME = scenery.HOSTNAME
+#: Dovecot's LMTP and ManageSieve as scripts/setup unpacks them.
+DOVECOT_MORE = REPOSITORY / ".cache/dovecot-more"
 _LOG_MARK = "the tests are here: "
 
 _PROGRAMS = {
@@ -67,11 +69,18 @@ class Machine:
     """One throw-away system with Debian's stock configuration, its servers stopped.
 
     `shared` is a folder that is the same inside and outside (a test's tmp_path); `without` names
-    the server that is not installed there (`Postfix`, `Dovecot`). Raises ForbiddenError."""
+    the server that is not installed there (`Postfix`, `Dovecot`); `unpacked` is a folder of
+    packages' files that are installed there only. Raises ForbiddenError."""
 
-    def __init__(self, shared: Path | None = None, without: str | None = None) -> None:
+    def __init__(
+        self,
+        shared: Path | None = None,
+        without: str | None = None,
+        *,
+        unpacked: Path | None = None,
+    ) -> None:
         plan = scenery.layout(writable=(str(shared),) if shared else ())
-        if without:
+        if without or unpacked:
             plan = replace(plan, folders=(*plan.folders, PrivateFolder("/usr", overlay=True)))
         system = private_system(plan)
         if isinstance(system, Unknown):
@@ -79,6 +88,9 @@ class Machine:
         self.system: PrivateSystem = system
         self.installed = tuple(name for name in _PROGRAMS if name != without)
         try:
+            if unpacked:
+                files = unpacked / "usr"
+                self.call(lambda: shutil.copytree(files, "/usr", symlinks=True, dirs_exist_ok=True))
             self.call(scenery.put_up)
             if without:
                 self.call(lambda: uninstall(without))

@@ -77,6 +77,7 @@ _BANNER = {
     MailProtocol.SMTP: b"220 mail.example.com ESMTP\r\n",
     MailProtocol.IMAP: b"* OK ready\r\n",
     MailProtocol.POP3: b"+OK ready\r\n",
+    MailProtocol.LMTP: b"220 mail.example.com LMTP\r\n",
 }
 
 
@@ -120,7 +121,7 @@ class _MailSession:
 
     def run(self) -> None:
         if self._greets:
-            self._say(_BANNER[self._protocol])
+            self._say(_BANNER.get(self._protocol) or self._sieve_capabilities())
         while True:
             words = self._line().split()
             tag = words.pop(0) if self._protocol is MailProtocol.IMAP else b""
@@ -161,6 +162,8 @@ class _MailSession:
             return False
         self._connection = self._begin_tls(self._connection)
         self._secured = True
+        if self._protocol is MailProtocol.SIEVE:
+            self._say(self._sieve_capabilities())
         if not self._habits.keeps_injected:
             self._waiting = b""
         return True
@@ -169,42 +172,60 @@ class _MailSession:
         if not (self._secured or self._habits.takes_login or self._habits.offers_login):
             self._say(self._no(tag, b"not in the clear"))
             return
-        self._say(b"334 \r\n" if self._protocol is MailProtocol.SMTP else b"+ \r\n")
-        assert self._line() == b"*\r\n", "credentials were sent"
+        sieve = self._protocol is MailProtocol.SIEVE
+        smtp = self._protocol in (MailProtocol.SMTP, MailProtocol.LMTP)
+        self._say(b"334 \r\n" if smtp else b'""\r\n' if sieve else b"+ \r\n")
+        cancelled = b'"*"\r\n' if sieve else b"*\r\n"
+        assert self._line() == cancelled, "credentials were sent"
         self._say(self._no(tag, b"cancelled"))
 
     def _yes(self, tag: bytes, text: bytes) -> bytes:
         match self._protocol:
-            case MailProtocol.SMTP:
+            case MailProtocol.SMTP | MailProtocol.LMTP:
                 return b"220 " + text + b"\r\n"
+            case MailProtocol.SIEVE:
+                return b'OK "' + text + b'"\r\n'
             case MailProtocol.IMAP:
                 return tag + b" OK " + text + b"\r\n"
         return b"+OK " + text + b"\r\n"
 
     def _no(self, tag: bytes, text: bytes) -> bytes:
         match self._protocol:
-            case MailProtocol.SMTP:
+            case MailProtocol.SMTP | MailProtocol.LMTP:
                 return b"554 5.5.1 " + text + b"\r\n"
+            case MailProtocol.SIEVE:
+                return b'NO "' + text + b'"\r\n'
             case MailProtocol.IMAP:
                 return tag + b" BAD " + text + b"\r\n"
         return b"-ERR " + text + b"\r\n"
 
     def _farewell(self, tag: bytes) -> bytes:
         match self._protocol:
-            case MailProtocol.SMTP:
+            case MailProtocol.SMTP | MailProtocol.LMTP:
                 return b"221 bye\r\n"
+            case MailProtocol.SIEVE:
+                return b"OK\r\n"
             case MailProtocol.IMAP:
                 return b"* BYE\r\n" + tag + b" OK bye\r\n"
         return b"+OK bye\r\n"
 
+    def _sieve_capabilities(self) -> bytes:
+        sasl = b"PLAIN" if self._habits.offers_login else b""
+        starttls = b"" if self._secured else b'"STARTTLS"\r\n'
+        return b'"IMPLEMENTATION" "x"\r\n"SASL" "%b"\r\n%bOK "ready"\r\n' % (sasl, starttls)
+
     def _answer(self, verb: bytes, tag: bytes) -> bytes:
         offers = self._habits.offers_login
         match self._protocol, verb:
-            case MailProtocol.SMTP, b"EHLO":
+            case (MailProtocol.SMTP, b"EHLO") | (MailProtocol.LMTP, b"LHLO"):
                 extra = b"AUTH PLAIN" if offers else b"8BITMIME"
                 return b"250-%b\r\n250-%b\r\n250 STARTTLS\r\n" % (HOSTNAME.encode(), extra)
-            case MailProtocol.SMTP, b"NOOP":
+            case ((MailProtocol.SMTP | MailProtocol.LMTP), b"NOOP"):
                 return b"250 2.0.0 Ok\r\n"
+            case MailProtocol.SIEVE, b"NOOP":
+                return b'OK (TAG "INJECTED") "Done"\r\n'
+            case MailProtocol.SIEVE, b"CAPABILITY":
+                return self._sieve_capabilities()
             case MailProtocol.IMAP, b"CAPABILITY":
                 login = b"AUTH=PLAIN" if offers else b"LOGINDISABLED"
                 return b"* CAPABILITY IMAP4rev1 STARTTLS %b\r\n%b OK done\r\n" % (login, tag)

@@ -215,28 +215,34 @@ def check_around(told: AroundStarttls, service: Service, version: str) -> None:
     assert (told.session is not None) is (postfix and version == "TLSv1.3")
 
 
+def check_sound(
+    name: ProcedureName, outcome: ProcedureResult | Unknown, service: Service, version: str
+) -> None:
+    match outcome:
+        case Tried():
+            assert not outcome.present, (service.name, name, outcome)
+        case HandshakeResult():
+            assert outcome.version == version
+            assert len(outcome.chain) > 1
+        case Renegotiated():
+            assert not outcome.accepted
+        case Resumed():
+            assert (version == "TLSv1.3") == (outcome.ticket_tls13 is not None)
+        case Replied():
+            assert "TLS" in outcome.reply
+        case AroundStarttls():
+            check_around(outcome, service, version)
+        case EarlyData():
+            assert outcome == EarlyData(0)
+        case Unknown():
+            assert (name, version) == (ProcedureName.EARLY_DATA, "TLSv1.2"), outcome
+
+
 @pytest.mark.machine
 @pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
 def test_real_servers_have_none_of_it(guided: Machine, version: str) -> None:
     for service in (SMTP, SUBMISSION, SUBMISSIONS, IMAP, IMAPS, POP3):
         endpoint = Endpoint("127.0.0.1", service.port, service)
         for name, outcome in guided.call(partial(everything, endpoint, version)).items():
-            match outcome:
-                case Tried():
-                    assert not outcome.present, (service.name, name, outcome)
-                case HandshakeResult():
-                    assert outcome.version == version
-                    assert len(outcome.chain) > 1
-                case Renegotiated():
-                    assert not outcome.accepted
-                case Resumed():
-                    assert (version == "TLSv1.3") == (outcome.ticket_tls13 is not None)
-                case Replied():
-                    assert "TLS" in outcome.reply
-                case AroundStarttls():
-                    check_around(outcome, service, version)
-                case EarlyData():
-                    assert outcome == EarlyData(0)
-                case Unknown():
-                    assert (name, version) == (ProcedureName.EARLY_DATA, "TLSv1.2"), outcome
+            check_sound(name, outcome, service, version)
     assert not [text for text in guided.log() if "panic" in text or "fatal" in text]
