@@ -1,23 +1,14 @@
-"""The command line: finds the verb, runs it, turns what it raises into an exit code."""
+"""The command line: the list of verbs, and the entry point, which starts at once."""
 
 from __future__ import annotations
 
+import os
 import sys
-from importlib import import_module
-from typing import Any, NoReturn
-
-import typer
-from typer.core import TyperGroup
-from typer.exceptions import TyperException
 
 from letterlock import __version__
-from letterlock.cli.exit_code import ExitCode
-from letterlock.cli.verb import CONTEXT
-from letterlock.model.errors import LetterlockError
 
 #: Verb → its line in `--help`. Its module, `letterlock.cli.VERB`, is imported only when the verb
-#: is used, so that `--help` and shell completion start at once. The types are typer's own copy of
-#: click's, which it does not export.
+#: is used.
 VERBS = {
     "secure": "Put a certificate on this mail server, harden it, prove it works.",
     "names": "Serve many names, each with a certificate of its own.",
@@ -36,7 +27,8 @@ VERBS = {
     "cert": "Show, bundle, match certificates; make a CSR; print TLSA records.",
     "demo": "Run the main job on a throw-away Postfix and Dovecot.",
 }
-_EPILOG = """Examples:
+SUMMARY = "TLS for Postfix and Dovecot: installed, hardened, proven on the wire."
+EPILOG = """Examples:
 
 \b
   letterlock check mail.example.com
@@ -48,79 +40,21 @@ Exit codes: 0 fine, 1 findings, 2 usage or input error, 3 could not determine, 4
 rolled back.
 """
 
-
-class LazyGroup(TyperGroup):
-    """A command group that imports a verb's module when the verb is asked for."""
-
-    def list_commands(self, _context: Any) -> list[str]:
-        return list(VERBS)
-
-    def get_command(self, _context: Any, cmd_name: str) -> Any:
-        if cmd_name not in VERBS:
-            return None
-        module = import_module(f"letterlock.cli.{cmd_name}")
-        command = typer.main.get_command(module.app)
-        command.name = cmd_name
-        return command
-
-    def format_commands(self, _context: Any, formatter: Any) -> None:
-        with formatter.section("Verbs"):
-            formatter.write_dl(list(VERBS.items()))
-
-
-app = typer.Typer(
-    name="letterlock",
-    cls=LazyGroup,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    epilog=_EPILOG,
-    context_settings=CONTEXT,
-)
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"letterlock {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def letterlock(
-    version: bool = typer.Option(
-        False, "--version", callback=_print_version, is_eager=True, help="Print the version."
-    ),
-) -> None:
-    """TLS for Postfix and Dovecot: installed, hardened, proven on the wire."""
+#: Set by the shell's completion, whatever stands on the command line.
+_COMPLETING = "_LETTERLOCK_COMPLETE"
 
 
 def run() -> None:
-    """The entry point of the command `letterlock`."""
-    try:
-        sys.exit(app(standalone_mode=False) or ExitCode.FINE)
-    except LetterlockError as error:
-        _end(str(error), ExitCode.of(error))
-    except typer.Abort:
-        _end("nothing was changed: no answer came", ExitCode.REFUSED)
-    except TyperException as error:
-        _end_usage(error)
-    except KeyboardInterrupt:
-        _end("interrupted", ExitCode.INTERRUPTED)
+    """The entry point of the command `letterlock`. What can be said without typer, which takes
+    several times as long to import as Python to start, is."""
+    asked = sys.argv[1:]
+    if asked in (["--help"], ["-h"]) and _COMPLETING not in os.environ:
+        from letterlock.cli.root_help import root_help
 
+        sys.stdout.write(root_help())
+    elif asked == ["--version"] and _COMPLETING not in os.environ:
+        sys.stdout.write(f"letterlock {__version__}\n")
+    else:
+        from letterlock.cli.root import run_app
 
-def _end(text: str, code: ExitCode) -> NoReturn:
-    """One line, whatever a file's name or a certificate's subject put into it."""
-    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
-    typer.echo(f"letterlock: {shown}", err=True)
-    sys.exit(code)
-
-
-def _end_usage(error: TyperException) -> NoReturn:
-    """What typer found wrong with the command line; without any arguments that is the help."""
-    context = getattr(error, "ctx", None)
-    if context is not None and error.message == context.get_help():
-        typer.echo(error.message, err=True)
-        sys.exit(ExitCode.USAGE)
-    what = error.format_message().removesuffix(".").replace("Value error, ", "")
-    command = context.command_path if context is not None else "letterlock"
-    _end(f"{what}; {command} --help lists what there is", ExitCode.USAGE)
+        run_app()
