@@ -11,7 +11,7 @@ from letterlock.findings import certificate as certificates
 from letterlock.findings.assess import assess
 from letterlock.findings.reach import determined
 from letterlock.findings.rule import REGISTRY, define
-from letterlock.model.certificate import ChainFault
+from letterlock.model.certificate import ChainFault, ChainVerdict
 from letterlock.model.facts import EndpointFacts
 from letterlock.model.finding import Severity
 from letterlock.model.service import (
@@ -64,6 +64,16 @@ def living(left: float, lifetime: float) -> Spoil:
     return lambda facts: replace(
         facts, handshake=handshake(leaf=certificate(left=left, lifetime=lifetime))
     )
+
+
+def judged_twice(system: str | None, mozilla: str | None) -> Spoil:
+    def spoil(facts: EndpointFacts) -> EndpointFacts:
+        seen = handshake()
+        other = ChainVerdict(seen.verdict.path, mozilla, ())
+        verdict = replace(seen.verdict, anchor=system, mozilla=other)
+        return replace(facts, handshake=replace(seen, verdict=verdict))
+
+    return spoil
 
 
 #: id, what spoils the good facts, where, and how bad it is there.
@@ -162,6 +172,9 @@ CASES: list[tuple[str, Spoil, Service, Severity]] = [
         )
         for service, severity in ((SMTP, mx), (SUBMISSIONS, others), (IMAPS, others))
     ),
+    ("roots-differ", judged_twice("CN=Our Root", None), IMAPS, LOW),
+    ("roots-differ", judged_twice("CN=Our Root", None), SMTP, INFO),
+    ("roots-differ", judged_twice(None, "CN=Example Root"), SUBMISSION, LOW),
     ("certificate-expires-soon", living(17.9, 90), IMAPS, LOW),
     ("certificate-expires-soon", living(8.9, 90), IMAPS, MEDIUM),
     ("certificate-expires-soon", living(29.9, 398), SMTP, LOW),
@@ -185,6 +198,13 @@ def test_shown_where_it_is_and_nowhere_else(
     assert found[0].role is service.role
     others = {finding.id for finding in assess(target(*endpoints))} - {id_}
     assert others <= {"certificates-differ"}, others
+
+
+@pytest.mark.parametrize("anchor", [None, "CN=Example Root"])
+def test_stores_that_agree(anchor: str | None) -> None:
+    """Which root it is they need not agree on: cross-signed ones have two."""
+    other = anchor and "CN=The Same, Cross-signed"
+    assert assess(target(judged_twice(anchor, other)(good(IMAPS)))) == ()
 
 
 def test_a_good_server_has_no_findings() -> None:

@@ -45,6 +45,8 @@ class TrustStore:
         self._path = path
         self._given = tuple(given)
         self._index: dict[NameKey, list[bytes]] | None = None
+        #: Mozilla's roots, where chains are to be judged by both.
+        self.mozilla: TrustStore | None = None
 
     @classmethod
     def system(cls, root: Path = Path("/")) -> TrustStore:
@@ -58,6 +60,19 @@ class TrustStore:
             if path.is_file():
                 return cls(f"the system's trust store ({path})", path)
         return cls("the system's trust store (none is installed)", None)
+
+    @classmethod
+    def of_mozilla(cls) -> TrustStore:
+        """The roots that Mozilla's programs believe for servers, as certifi has them."""
+        import certifi
+
+        source = f"Mozilla's roots of {certifi.__version__}"
+        return cls(source, Path(certifi.where()))
+
+    def beside_mozilla(self) -> TrustStore:
+        """The same store; chains judged by it are judged by Mozilla's roots too."""
+        self.mozilla = self.of_mozilla()
+        return self
 
     @classmethod
     def from_file(cls, path: str | Path) -> TrustStore:

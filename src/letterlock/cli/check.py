@@ -90,7 +90,9 @@ def check(
     ] = None,
     ca_file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Trust the roots in FILE instead of the system's."),
+        typer.Option(
+            metavar="FILE", help="Trust the roots in FILE instead of the system's and Mozilla's."
+        ),
     ] = None,
     port: Annotated[
         list[int] | None,
@@ -195,7 +197,7 @@ def _request(
     if verified is not None and verified.port is not None:
         raise InputError(f"--name {name} has a port: it is only a name")
     return Request(
-        trust=TrustStore.from_file(ca_file) if ca_file else TrustStore.system(),
+        trust=TrustStore.from_file(ca_file) if ca_file else TrustStore.system().beside_mozilla(),
         name=verified.name if verified else None,
         ports=tuple(port_number(str(each)) for each in ports),
         service=_service(service),

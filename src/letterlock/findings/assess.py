@@ -40,6 +40,7 @@ _OF_AN_ENDPOINT: tuple[Callable[[EndpointFacts], Iterator[Finding]], ...] = (
     tls.data_after_starttls,
     login.cleartext_login,
     certificate.chain,
+    certificate.roots,
     protocols.versions,
     protocols.tolerance,
     suites.classes,

@@ -125,6 +125,17 @@ INVALID = define(
     severity=per_role(Severity.LOW, Severity.HIGH),
     postfix="Install the chain as the CA delivers it: letterlock cert bundle puts it in order.",
 )
+ROOTS_DIFFER = define(
+    "roots-differ",
+    "The system's roots and Mozilla's do not agree on the chain",
+    "Mail programs bring roots of their own, Mozilla's or much like them; servers use their "
+    "system's. One of the two believes this chain. A private CA in the system's store is the "
+    "harmless case; a root that Mozilla gave up, or a system without updates, are the others.",
+    source="RFC 5280 section 6.1; Mozilla Root Store Policy section 7",
+    severity=per_role(Severity.INFO, Severity.LOW),
+    postfix="For strangers' clients: install a certificate of a CA that both believe. Where the "
+    "system's store is the one that lacks the root: update ca-certificates.",
+)
 CERTIFICATES_DIFFER = define(
     "certificates-differ",
     "Ports of the same server serve different certificates",
@@ -155,6 +166,21 @@ def chain(facts: EndpointFacts) -> Iterator[Finding]:
     if isinstance(facts.handshake, Handshake):
         for problem in facts.handshake.verdict.problems:
             yield _BY_FAULT[problem.fault].at(facts.endpoint, problem.text)
+
+
+def roots(facts: EndpointFacts) -> Iterator[Finding]:
+    """Where one of two stores has an anchor for the chain."""
+    if not isinstance(facts.handshake, Handshake):
+        return
+    system = facts.handshake.verdict
+    mozilla = system.mozilla
+    if mozilla is None or (system.anchor is None) is (mozilla.anchor is None):
+        return
+    if mozilla.anchor is None:
+        text = f"the system trusts {system.anchor}, Mozilla does not"
+    else:
+        text = f"Mozilla trusts {mozilla.anchor}, the system does not"
+    yield ROOTS_DIFFER.at(facts.endpoint, text)
 
 
 def expires_soon(facts: EndpointFacts, at: datetime) -> Iterator[Finding]:

@@ -102,11 +102,13 @@ class ChainProblem:
 class ChainVerdict:
     """A chain judged. `path` is the path found from the leaf up to, not including, the trust
     anchor; `anchor` the anchor's subject, None when none is reached; `problems` is empty when a
-    relying party that knows the name and the trust store accepts it."""
+    relying party that knows the name and the trust store accepts it. `mozilla` is what one says
+    that knows Mozilla's roots instead, None where it was not asked."""
 
     path: tuple[Certificate, ...]
     anchor: str | None
     problems: tuple[ChainProblem, ...]
+    mozilla: ChainVerdict | None = None
 
     @property
     def accepted(self) -> bool:

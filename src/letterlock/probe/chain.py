@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 
@@ -20,7 +21,7 @@ def read_chain(
     served: tuple[bytes, ...], name: str, trust: TrustStore, at: datetime
 ) -> tuple[tuple[Certificate, ...], ChainVerdict]:
     """The certificates of `served` (DER, as served) that can be read, and the verdict on them for
-    `name` at the moment `at`."""
+    `name` at the moment `at`, by Mozilla's roots too where `trust` stands beside them."""
     chain: list[Certificate] = []
     unread: list[ChainProblem] = []
     for position, der in enumerate(served, start=1):
@@ -34,6 +35,18 @@ def read_chain(
     if not chain:
         nothing = ChainProblem(ChainFault.INVALID, "the server sent no certificate")
         return (), ChainVerdict((), None, (nothing,))
+    verdict = _judged(chain, unread, name, trust, at)
+    if trust.mozilla is not None:
+        verdict = replace(verdict, mozilla=_judged(chain, unread, name, trust.mozilla, at))
+    return tuple(chain), verdict
+
+
+def _judged(
+    chain: list[Certificate],
+    unread: list[ChainProblem],
+    name: str,
+    trust: TrustStore,
+    at: datetime,
+) -> ChainVerdict:
     verdict = judge(tuple(chain), name, trust, at)
-    problems = (*verdict.problems, *unread)
-    return tuple(chain), ChainVerdict(verdict.path, verdict.anchor, problems)
+    return replace(verdict, problems=(*verdict.problems, *unread))

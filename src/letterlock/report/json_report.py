@@ -166,6 +166,7 @@ def verdict_members(verdict: ChainVerdict) -> _Json:
         "problems": [
             {"fault": problem.fault.value, "text": problem.text} for problem in verdict.problems
         ],
+        **({"mozilla": verdict_members(verdict.mozilla)} if verdict.mozilla else {}),
     }
 
 

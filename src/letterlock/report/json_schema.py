@@ -194,7 +194,12 @@ _DEFINITIONS = {
             "anchor": said(or_null(TEXT), "the root's subject; null: none is reached"),
             "path": said(array(SHA256), "the certificates of the path found, leaf first"),
             "problems": array(shape("", {"fault": _one_of(ChainFault), "text": TEXT})),
+            "mozilla": said(
+                ref("chain_verdict"),
+                "by Mozilla's roots instead; left out where they were not asked",
+            ),
         },
+        optional=("mozilla",),
     ),
     "protocol": shape(
         "one version of the protocol",
