@@ -240,11 +240,19 @@ class _MailSession:
 
 @contextmanager
 def mail(
-    service: Service = SMTP, habits: Habits | None = None, *, key: str = "RSA"
+    service: Service = SMTP,
+    habits: Habits | None = None,
+    *,
+    key: str = "RSA",
+    file: Path | None = None,
 ) -> Iterator[Endpoint]:
-    """A small mail server with Python's own TLS."""
+    """A small mail server with Python's own TLS; `file` holds its key and chain, by default it has
+    `leaf(key)`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    leaf(key).configure_cert(context)
+    if file is None:
+        leaf(key).configure_cert(context)
+    else:
+        context.load_cert_chain(file)
     secure = functools.partial(context.wrap_socket, server_side=True)
     implicit = service.tls is TlsMode.IMPLICIT
 

@@ -19,6 +19,7 @@ from letterlock.model.verdict import Verdict
 from letterlock.probe.examine import Examination, Manners, examine
 from letterlock.probe.plan import ChainReader, Demands, Planner
 from letterlock.probe.resolve import Family, Target, resolve
+from letterlock.probe.revocation import Inquirer
 from letterlock.probe.run import Inquiry
 from letterlock.probe.tls import server_name
 from letterlock.profiles.demand import tolerated
@@ -29,7 +30,8 @@ from letterlock.profiles.profile import Profile, load
 class Request:
     """What to ask of each target. `name` is sent as SNI and verified, by default the target's own;
     `ports` are those to visit instead of all seven; `service` is what listens on ports that are
-    none of a known service; `profiles` are those that the facts are held against."""
+    none of a known service; `profiles` are those that the facts are held against;
+    `online` asks CAs whether the certificates are revoked."""
 
     trust: TrustStore
     name: str | None = None
@@ -39,6 +41,7 @@ class Request:
     manners: Manners = field(default_factory=Manners)
     depth: Depth = Depth.STANDARD
     profiles: tuple[Profile, ...] = ()
+    online: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +132,13 @@ class _Run:
         self._done = done
         self._progress = progress
         self._told = 0
+        online = Inquirer(request.trust) if request.online else None
         self.examinations = [
             Examination(
                 request.name or target.name,
                 partial(endpoints_of, target, request),
                 partial(_planner, request, request.name or target.name),
+                online,
             )
             for target in targets
         ]
@@ -175,6 +180,7 @@ class _Run:
             seconds=examination.seconds,
             endpoints=examination.facts(),
             connections=examination.connections,
+            revocations=examination.revocations,
         )
         asked_for_ports = target.port is not None or bool(self._request.ports)
         known = determined(facts, asked_for_ports)

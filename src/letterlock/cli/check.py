@@ -27,6 +27,7 @@ from letterlock.cli.check_probing import (
     Fast,
     MaxConnections,
     MaxTime,
+    Online,
     Profiles,
     Rate,
     Timeout,
@@ -130,6 +131,7 @@ def check(
     rate: Rate = None,
     fast: Fast = False,
     ehlo: Ehlo = None,
+    online: Online = False,
 ) -> None:
     """Look at any mail server's TLS from outside.
 
@@ -161,6 +163,7 @@ def check(
             families=(ipv4, ipv6),
             depth=depth,
             profiles=profiles(profile),
+            online=online,
             manners=manners(
                 timeout=timeout,
                 max_time=max_time,
@@ -186,6 +189,7 @@ def _request(
     families: tuple[bool, bool],
     depth: Depth,
     profiles: tuple[Profile, ...],
+    online: bool,
     manners: Manners,
 ) -> Request:
     from letterlock.certs.trust import TrustStore
@@ -204,6 +208,7 @@ def _request(
         family=family,
         depth=depth,
         profiles=profiles,
+        online=online,
         manners=manners,
     )
 

@@ -73,6 +73,16 @@ Ehlo = Annotated[
 ]
 
 
+Online = Annotated[
+    bool,
+    typer.Option(
+        "--online",
+        help="Ask the CAs whether the certificates are revoked (OCSP, CRL): it tells them whom you "
+        "look at.",
+    ),
+]
+
+
 def manners(
     *,
     timeout: float,

@@ -15,6 +15,7 @@ from letterlock.findings import (
     parity,
     protocols,
     reach,
+    revocation,
     served,
     suites,
     tls,
@@ -67,6 +68,7 @@ _OF_A_TARGET: tuple[Callable[[TargetFacts], Iterator[Finding]], ...] = (
     certificate.parity,
     parity.ports,
     parity.addresses,
+    revocation.revocation,
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from letterlock.findings.revocation import gaps
 from letterlock.findings.rule import define
 from letterlock.findings.unknowns import COULD_NOT_DETERMINE, told, withheld
 from letterlock.model.facts import EndpointFacts, Greeting, Handshake, TargetFacts
@@ -106,7 +107,7 @@ def determined(target: TargetFacts, asked_for_ports: bool) -> bool:
         return False
     if asked_for_ports and not all(map(answered, target.endpoints)):
         return False
-    return not any(map(_kept_back, target.endpoints))
+    return not any(map(_kept_back, target.endpoints)) and not gaps(target)
 
 
 def _kept_back(facts: EndpointFacts) -> bool:

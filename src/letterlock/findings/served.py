@@ -72,8 +72,9 @@ MUST_STAPLE = define(
 REVOKED = define(
     "certificate-revoked",
     "The certificate has been revoked",
-    "The CA says, in the response the server itself sends, that the certificate must not be "
-    "trusted any more. Between servers it matters where DANE-TA or MTA-STS is used.",
+    "The CA says, in the response the server itself sends or, with --online, where it was asked, "
+    "that the certificate must not be trusted any more. Between servers it matters where DANE-TA "
+    "or MTA-STS is used.",
     source="RFC 6960 section 2.2; RFC 9325 section 7.5",
     severity=per_role(Severity.HIGH, Severity.CRITICAL),
     postfix="Find out why; make a new key and get a new certificate: letterlock cert csr.",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from letterlock.model.certificate import Certificate, ChainVerdict, KeyType
+from letterlock.model.revocation import Revocation
 from letterlock.model.service import Endpoint
 from letterlock.model.tls_facts import TlsFacts
 from letterlock.model.unknown import Unknown
@@ -79,6 +80,8 @@ class TargetFacts:
     seconds: float
     endpoints: tuple[EndpointFacts, ...]
     connections: int
+    #: What CAs say of the certificates served; None where they were not asked.
+    revocations: tuple[Revocation, ...] | None = None
 
 
 def together(facts: Iterable[EndpointFacts]) -> tuple[EndpointFacts, ...]:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from letterlock.certs.trust import TrustStore
 from letterlock.model.errors import UndeterminedError
 from letterlock.model.facts import EndpointFacts
+from letterlock.model.revocation import Revocation
 from letterlock.model.service import Endpoint, TlsMode
 from letterlock.probe.gate import Gate
 from letterlock.probe.governor import UNGREETED, Governor, Pace
@@ -44,17 +45,27 @@ class Manners:
     max_seconds: float = 600.0
 
 
+#: Whether certificates that endpoints serve are revoked.
+Online = Callable[[Sequence[EndpointFacts]], tuple[Revocation, ...]]
+
+
 class Examination:
     """One target: `name` is sent as SNI and verified, `find` gives its endpoints (it may block, and
-    raise UndeterminedError), `plan` a planner for each. What is known of it can be had at any
-    time, also when the run was cut short."""
+    raise UndeterminedError), `plan` a planner for each, `online` asks CAs about what they serve (it
+    may block). What is known of it can be had at any time, also when the run was cut short."""
 
     def __init__(
-        self, name: str, find: Callable[[], Sequence[Endpoint]], plan: Plan | None
+        self,
+        name: str,
+        find: Callable[[], Sequence[Endpoint]],
+        plan: Plan | None,
+        online: Online | None = None,
     ) -> None:
         self.name = name
         self.find = find
         self.plan = plan
+        self.online = online
+        self.revocations: tuple[Revocation, ...] | None = None
         self.inquiries: list[Inquiry] = []
         self.error: UndeterminedError | None = None
         self.started: datetime | None = None
@@ -144,6 +155,9 @@ class _Round:
             async with asyncio.TaskGroup() as group:
                 for inquiry in examination.inquiries:
                     group.create_task(inquiry.run())
+            if examination.online is not None:
+                facts = examination.facts()
+                examination.revocations = await asyncio.to_thread(examination.online, facts)
         examination.end()
         if self._done is not None:
             self._done(examination)

@@ -12,6 +12,7 @@ from typing import Any
 from letterlock.model.certificate import Certificate, ChainVerdict
 from letterlock.model.facts import EndpointFacts, Greeting, Handshake, TargetFacts
 from letterlock.model.finding import Finding
+from letterlock.model.revocation import Revocation, Told
 from letterlock.model.service import Endpoint
 from letterlock.model.tls_facts import ServedChain
 from letterlock.model.unknown import Unknown
@@ -53,6 +54,27 @@ def _target(result: Result) -> _Json:
         "seconds": round(facts.seconds, 3),
         "connections": facts.connections,
         "grade": _grade(result.verdict.grade) if result.verdict else None,
+        **_revocations(facts),
+    }
+
+
+def _revocations(facts: TargetFacts) -> _Json:
+    """Only where CAs were asked."""
+    if facts.revocations is None:
+        return {}
+    return {"revocations": [_revocation(each) for each in facts.revocations]}
+
+
+def _revocation(each: Revocation) -> _Json:
+    told = each.told if isinstance(each.told, Told) else None
+    return {
+        "certificate": each.certificate.sha256,
+        "subject": each.certificate.subject,
+        "status": told.status.value if told else known(each.told),
+        "source": each.source or None,
+        "revoked_at": utc(told.revoked_at) if told and told.revoked_at else None,
+        "reason": told.reason if told else None,
+        "next_update": utc(told.next_update) if told and told.next_update else None,
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from letterlock.model.certificate import ChainFault
 from letterlock.model.finding import Severity
 from letterlock.model.grade import Grade
+from letterlock.model.revocation import Status
 from letterlock.model.service import MailProtocol, Role, TlsMode
 from letterlock.model.tls_facts import Depth, Order
 from letterlock.model.unknown import Cause
@@ -163,6 +164,20 @@ _DEFINITIONS = {
             "seconds": NUMBER,
             "connections": COUNT,
             "grade": or_null(or_unknown(ref("grade"))),
+            "revocations": said(array(ref("revocation")), "with --online"),
+        },
+        optional=("revocations",),
+    ),
+    "revocation": shape(
+        "what a CA says of a certificate in a path",
+        {
+            "certificate": SHA256,
+            "subject": TEXT,
+            "status": or_unknown(_one_of(Status)),
+            "source": said(or_null(TEXT), "OCSP or CRL, and its URL; null: nobody told"),
+            "revoked_at": or_null(TIME),
+            "reason": said(or_null(TEXT), "RFC 5280 section 5.3.1's name"),
+            "next_update": said(or_null(TIME), "until when the answer holds"),
         },
     ),
     "finding": shape("what there is to say", {"target": TEXT, **FINDING["properties"]}),

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from letterlock.model.facts import EndpointFacts, Handshake, TargetFacts
 from letterlock.model.finding import Finding, Severity
+from letterlock.model.revocation import Revocation, Status, Told
 from letterlock.model.unknown import Cause, Unknown
 from letterlock.model.verdict import Verdict
 from letterlock.report.compact import blocks
@@ -78,6 +79,9 @@ def _print(screen: _Screen) -> None:
         console.print(part)
     for sighted in screen.served:
         console.print(_chain(sighted, screen))
+        console.print()
+    if facts.revocations:
+        console.print(_revocations(facts.revocations))
         console.print()
     groups = grouped(screen.result.findings)
     for group in groups:
@@ -221,6 +225,24 @@ def _is_unsure(each: EndpointFacts) -> bool:
     known = (each.greeting, each.handshake, each.capabilities_inside)
     causes = [one.cause for one in known if isinstance(one, Unknown)]
     return any(cause not in _ANSWERS and cause not in CAUSES for cause in causes)
+
+
+def _revocations(revocations: Sequence[Revocation]) -> Table:
+    """What each CA that was asked said."""
+    grid = Table.grid(padding=(0, 2))
+    for number, each in enumerate(revocations):
+        name = each.certificate.subject
+        match each.told:
+            case Told(status=Status.REVOKED):
+                said = Text(f"✗ {name} is revoked: {each.source}", style="red")
+            case Told():
+                said = Text(f"✓ {name} is not revoked: {each.source}")
+            case Unknown(cause=Cause.NOT_APPLICABLE):
+                said = Text(f"– {name}: {each.told.reason}", style="dim")
+            case _:
+                said = Text(f"? {name}: not determined", style="yellow")
+        grid.add_row(Text("" if number else "revocation", style="dim"), said)
+    return grid
 
 
 def _summary(result: Result, groups: Sequence[Group]) -> Text:
