@@ -16,6 +16,7 @@ VERBS = {
     "check": "Look at any mail server's TLS from outside.",
     "status": "Say whether the certificates on disk are those that are served.",
     "fix": "Reload what serves stale certificates, and look again.",
+    "watch": "Look every hour, and tell what changed.",
     "explain": "Say what a finding means, and what to set.",
     "diff": "Say what changed between two reports of check.",
     "schema": "Print the JSON Schema of what check or status writes.",

@@ -85,10 +85,10 @@ def findings(facts: StatusFacts) -> Iterator[Finding]:
         yield from _stale(each, facts.started)
 
 
-def _of(rule: Rule, server: str, evidence: str, severity: Severity) -> Finding:
+def _of(rule: Rule, server: str, evidence: str, severity: Severity, subject: str) -> Finding:
     """About one server, whichever of its ports it is."""
     remedy = rule.postfix if server == "Postfix" else rule.dovecot
-    return replace(rule.of_server(evidence, severity), remedy=remedy)
+    return replace(rule.of_server(evidence, severity), remedy=remedy, subject=subject)
 
 
 def _unusable(facts: StatusFacts) -> Iterator[Finding]:
@@ -96,7 +96,7 @@ def _unusable(facts: StatusFacts) -> Iterator[Finding]:
         if each.fault is not None:
             rule = FILE_UNUSABLE if each.leaf is None else KEY_MISMATCH
             text = f"{each.reference.where}: {each.reference.label}: {each.fault}"
-            yield _of(rule, each.reference.server, text, Severity.HIGH)
+            yield _of(rule, each.reference.server, text, Severity.HIGH, each.file)
 
 
 def _chains(facts: StatusFacts) -> Iterator[Finding]:
@@ -115,7 +115,8 @@ def _chains(facts: StatusFacts) -> Iterator[Finding]:
         rule, severity = verdicts[key]
         labels = list(dict.fromkeys(each.reference.label for each in same))
         more = f" and {len(labels) - 3} more" if len(labels) > 3 else ""
-        yield _of(rule, server, f"{server} {', '.join(labels[:3])}{more}, {text}", severity)
+        said = f"{server} {', '.join(labels[:3])}{more}, {text}"
+        yield _of(rule, server, said, severity, same[0].file)
 
 
 def _complaints(each: Installed, at: datetime) -> Iterator[tuple[Rule, str, Severity]]:
@@ -139,12 +140,14 @@ def _maps(facts: StatusFacts) -> Iterator[Finding]:
     for each in facts.maps:
         if not isinstance(each.stale, Unknown):
             for text in each.stale:
-                yield _of(MAP_STALE, "Postfix", f"{each.table}: {text}", Severity.HIGH)
+                said = f"{each.table}: {text}"
+                yield _of(MAP_STALE, "Postfix", said, Severity.HIGH, each.table)
 
 
 def _exposed(facts: StatusFacts) -> Iterator[Finding]:
     for each in facts.exposed:
-        yield _of(KEY_EXPOSED, each.server, f"{each.file} has mode {each.mode:04o}", Severity.HIGH)
+        text = f"{each.file} has mode {each.mode:04o}"
+        yield _of(KEY_EXPOSED, each.server, text, Severity.HIGH, each.file)
 
 
 def _stale(each: Served, at: datetime) -> Iterator[Finding]:
@@ -152,7 +155,8 @@ def _stale(each: Served, at: datetime) -> Iterator[Finding]:
         asked = f" to clients that ask for {each.name}" if each.name else ""
         kind = f" ({each.key_type})" if each.key_type else ""
         text = f"serves {_brief(chain[0], at)}{kind}{asked}, which is not what its file holds"
-        yield STALE.at(each.endpoint, text)
+        about = " ".join(part for part in (each.name, each.key_type) if part)
+        yield replace(STALE.at(each.endpoint, text), subject=about)
 
 
 def _brief(leaf: Certificate, at: datetime) -> str:

@@ -112,7 +112,7 @@ def _netlink(kind: int, flags: int, payload: bytes) -> list[tuple[int, bytes]]:
                 answers.append((answer, body))
 
 
-def _own_addresses() -> list[str]:
+def own_addresses() -> list[str]:
     """This system's addresses other than loopback and link-local ones."""
     found = []
     for _, body in _netlink(22, 0x301, struct.pack("BBBBI", 0, 0, 0, 0, 0)):  # RTM_GETADDR, dump
@@ -493,7 +493,7 @@ def main() -> None:
     layout = json.loads(line)
     os.umask(0o022)
     try:
-        addresses = [*_own_addresses(), *layout["addresses"]]
+        addresses = [*own_addresses(), *layout["addresses"]]
         settings = _settings()
         codecs.lookup("unicode_escape")  # in another root there is no Python to load it from
         if layout["mounts"] is not None:

@@ -29,7 +29,8 @@ class Severity(StrEnum):
 class Finding:
     """One finding. `id` is stable between versions (`starttls-not-offered`); `endpoint` is None
     for the server as a whole; `evidence` is what was seen; `source` the RFC section or guideline
-    that asks for better; `remedy` what to set, in Postfix's and Dovecot's own words."""
+    that asks for better; `remedy` what to set, in Postfix's and Dovecot's own words. `subject` is
+    what it is about beside the endpoint, the same at every look: a file, an SNI map, a name."""
 
     id: str
     severity: Severity
@@ -39,3 +40,4 @@ class Finding:
     remedy: str
     role: Role | None = None
     endpoint: Endpoint | None = None
+    subject: str = ""

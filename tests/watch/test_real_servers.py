@@ -1,0 +1,138 @@
+"""The watch on real servers that letterlock never set up: one message for a fault, by mail, webhook
+and command; one when it is over."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+from tests.e2e.ports import PORTS
+from tests.machine import Machine
+from tests.status.renewal import ROOT, put, set_up_by_hand
+
+POSTFIX = (25, 465, 587)
+MAILBOX = "/var/mail/listmaster"
+SAID = "/root/said.jsonl"
+SECRET = "t0ken-nobody-reads"
+
+
+@dataclass
+class Hook:
+    """A web server inside a machine, that answers `status` and remembers what it got."""
+
+    port: int = 0
+    status: int = 204
+    got: list[Any] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def webhook(machine: Machine) -> Iterator[Hook]:
+    hook = Hook()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            hook.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            hook.paths.append(self.path)
+            self.send_response(hook.status)
+            self.send_header("Location", "/elsewhere")
+            self.end_headers()
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    server = machine.call(lambda: HTTPServer(("127.0.0.1", 0), Handler))
+    hook.port = server.server_port
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield hook
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def run(machine: Machine, *more: str) -> Any:
+    return machine.warm_letterlock("watch", "run", "--settle", "0", *more)
+
+
+def greet_all(machine: Machine) -> None:
+    for port in POSTFIX:
+        assert "BEGIN CERTIFICATE" in machine.s_client(port, PORTS[port]).text, port
+
+
+def mails(machine: Machine, delivered: int) -> list[EmailMessage]:
+    """The mailbox, once local(8) has put that many into it."""
+    deadline = time.monotonic() + 120
+    while sum("status=sent (delivered to mailbox)" in line for line in machine.log()) < delivered:
+        assert time.monotonic() < deadline, machine.log()[-20:]
+    parts = machine.read(MAILBOX).split(b"\nFrom ")
+    found = [message_from_bytes(part.partition(b"\n")[2], policy=default) for part in parts]
+    return [each for each in found if isinstance(each, EmailMessage)]
+
+
+def command_said(machine: Machine) -> list[Any]:
+    return [json.loads(line) for line in machine.run("cat", SAID).text.splitlines()]
+
+
+def test_a_fault_is_told_once_and_its_end_once(stock_machine: Machine) -> None:
+    machine = stock_machine
+    authority = set_up_by_hand(machine)
+    machine.write("/etc/aliases", "postmaster: listmaster\n")
+    machine.must("useradd", "--no-create-home", "listmaster")
+    machine.must("newaliases")
+    machine.write("/root/tell", f"#!/bin/sh\ncat >>{SAID}\necho >>{SAID}\n", 0o755)
+    machine.start()
+    greet_all(machine)
+
+    with webhook(machine) as hook:
+        done = machine.warm_letterlock(
+            "watch", "install", "--mail", "postmaster", "--command", "/root/tell",
+            "--webhook", f"http://127.0.0.1:{hook.port}/{SECRET}", "--ca-file", ROOT,
+            "--address", "127.0.0.1", "--tell-from", "high", "--by", "cron", "--yes",
+        )  # fmt: skip
+        assert done.status == 0, (done.text, done.complaints)
+        assert SECRET not in done.text
+        quiet = run(machine)
+        assert (quiet.status, hook.got) == (0, []), (quiet.text, quiet.complaints)
+
+        put(machine, authority, "rsa", "ecdsa")
+        told = run(machine)
+        assert told.status == 1, (told.text, told.complaints)
+        assert run(machine).text == "Nothing new; still open: certificate-stale.\n"
+        (news,) = hook.got
+        assert {each["id"] for each in news["began"]} == {"certificate-stale"}
+        assert {each["place"].rpartition(":")[2] for each in news["began"]} == set(
+            map(str, set(PORTS) - {25})
+        ), "at port 25 it is but medium"
+        assert hook.paths == [f"/{SECRET}"]
+        assert command_said(machine) == [news]
+        (mail,) = mails(machine, 1)
+        assert mail["Subject"] == "[letterlock] mail.example.com: certificate-stale"
+        assert "127.0.0.1, [::1] ports 110, 143, 465, 587, 993, 995" in mail.get_content()
+
+        assert machine.warm_letterlock("fix", "--yes", "--ca-file", ROOT).status == 0
+        clear = run(machine)
+        assert clear.status == 0, (clear.text, clear.complaints)
+        assert run(machine).text == "Nothing new; no fault is open.\n"
+        assert len(hook.got) == len(command_said(machine)) == len(mails(machine, 2)) == 2
+        assert {each["place"] for each in hook.got[1]["over"]} == {
+            each["place"] for each in news["began"]
+        }
+        assert (hook.got[1]["began"], hook.got[1]["open"]) == ([], [])
+
+    log = machine.warm_letterlock("watch", "log")
+    assert log.status == 0, log.complaints
+
+    assert "began  high certificate-stale" in log.text
+    assert SECRET not in log.text + told.text
