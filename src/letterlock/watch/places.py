@@ -19,8 +19,8 @@ def compact(places: Iterable[tuple[str, str]]) -> str:
     for place, abouts in by_place.items():
         by_about.setdefault(tuple(sorted(set(abouts))), []).append(place)
     parts = []
-    for about, same in by_about.items():
-        told = ", ".join(each for each in about if each)
+    for kinds, same in by_about.items():
+        told = ", ".join(each for each in kinds if each)
         parts += [f"{part} ({told})" if told else part for part in _together(same)]
     more = f" and {len(parts) - _MOST} more" if len(parts) > _MOST else ""
     return f"{', '.join(parts[:_MOST])}{more}"

@@ -1,0 +1,139 @@
+"""When a fault is told, and when its end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from letterlock.model.finding import Severity
+from letterlock.watch.changes import Changes, Known, compare
+from letterlock.watch.fault import STATUS, Fault, Key
+from letterlock.watch.look import Look, Part, settled
+from letterlock.watch.places import compact
+
+BEGIN = datetime(2026, 11, 27, 10, tzinfo=UTC)
+STALE = Fault(
+    STATUS, "certificate-stale", "127.0.0.1:993", "", Severity.HIGH, "stale", "abc", "reload"
+)
+FILE = replace(STALE, id="key-mismatch", place="/etc/x.pem:1")
+
+
+class Watched:
+    """Looks, an hour apart unless said otherwise; remembers as the record does."""
+
+    def __init__(self) -> None:
+        self.at = BEGIN
+        self.known: dict[Key, Known] = {}
+
+    def sees(
+        self, *faults: Fault, blind: str = "", all_blind: bool = False, hours: float = 1
+    ) -> tuple[int, int, int]:
+        """How much began, came back, was over."""
+        self.at += timedelta(hours=hours)
+        part = Part(STATUS, faults, blind=frozenset({blind} - {""}), all_blind=all_blind)
+        changes = compare(self.known, Look(self.at, (part,)))
+        self.known = {each.fault.key: each for each in changes.known}
+        return len(changes.began), len(changes.back), len(changes.over)
+
+
+NOTHING, NEWS, BACK, OVER = (0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)
+
+
+def test_once_and_its_end_once() -> None:
+    watched = Watched()
+    assert watched.sees(STALE) == NEWS
+    assert watched.sees(replace(STALE, evidence="def", severity=Severity.LOW)) == NOTHING
+    assert watched.sees() == OVER
+    assert watched.sees() == NOTHING
+    assert watched.sees(STALE, hours=48) == NEWS, "a day later it is a new one"
+
+
+@pytest.mark.parametrize("place", ["127.0.0.1:993", "/etc/x.pem:1"])
+def test_what_could_not_be_seen_is_not_over(place: str) -> None:
+    watched, fault = Watched(), replace(STALE, place=place)
+    watched.sees(fault)
+    assert watched.sees(blind=place) == NOTHING
+    assert watched.sees(blind=place.rpartition(":")[0]) == NOTHING
+    assert watched.sees(all_blind=True) == NOTHING
+    assert watched.sees(fault) == NOTHING, "nor is it new"
+    assert watched.sees(blind="/etc/other.pem") == OVER
+
+
+def test_a_source_that_is_missing_says_nothing() -> None:
+    watched = Watched()
+    watched.sees(STALE)
+    look = Look(watched.at, (Part("check"),))
+    assert compare(watched.known, look).over == ()
+
+
+def test_what_comes_and_goes_is_told_three_times() -> None:
+    watched = Watched()
+    assert [watched.sees(STALE), watched.sees(), watched.sees(STALE)] == [NEWS, OVER, BACK]
+    for _ in range(20):
+        assert watched.sees() == NOTHING
+        assert watched.sees(STALE) == NOTHING
+    for _ in range(24):
+        assert watched.sees() == NOTHING, "not yet a day"
+    assert watched.sees() == OVER
+
+
+def test_a_fault_is_forgotten_a_day_after_its_end() -> None:
+    watched = Watched()
+    watched.sees(STALE)
+    watched.sees()
+    assert len(watched.known) == 1
+    watched.sees(hours=25)
+    assert watched.known == {}
+
+
+def test_a_clock_set_back_is_no_news() -> None:
+    watched = Watched()
+    watched.sees(STALE)
+    assert watched.sees(STALE, hours=-100) == NOTHING
+    assert watched.sees(hours=1) == OVER
+
+
+def test_what_only_one_of_two_looks_saw_is_nothing_yet() -> None:
+    def look(*faults: Fault) -> Look:
+        return Look(BEGIN, (Part(STATUS, faults),))
+
+    known = {FILE.key: Known(FILE, BEGIN)}
+    came = compare(known, settled(look(FILE), look(FILE, STALE)))
+    went = compare(known, settled(look(FILE, STALE), look()))
+    for changes in (came, went):
+        assert not changes
+        assert [each.fault for each in changes.open] == [FILE]
+    both = compare(known, settled(look(STALE), look(STALE)))
+    assert ([each.fault for each in both.began], [each.fault for each in both.over]) == (
+        [STALE],
+        [FILE],
+    )
+    assert not Changes()
+
+
+def test_of_several_with_one_key_the_worst() -> None:
+    worse = replace(STALE, severity=Severity.CRITICAL, evidence="worse")
+    assert Look(BEGIN, (Part(STATUS, (STALE, worse, STALE)),)).faults == {STALE.key: worse}
+
+
+@pytest.mark.parametrize(
+    ("places", "said"),
+    [
+        ([("127.0.0.1:25", "")], "127.0.0.1 port 25"),
+        (
+            [(f"{host}:{port}", "") for port in (993, 995) for host in ("127.0.0.1", "[::1]")],
+            "127.0.0.1, [::1] ports 993, 995",
+        ),
+        (
+            [("127.0.0.1:25", "RSA"), ("127.0.0.1:25", "ECDSA"), ("127.0.0.1:587", "")],
+            "127.0.0.1 port 25 (ECDSA, RSA), 127.0.0.1 port 587",
+        ),
+        ([("/etc/x.pem:1", ""), ("hash:/etc/sni", "")], "/etc/x.pem:1, hash:/etc/sni"),
+        ([(f"/f{n}", "") for n in range(16)],
+         ", ".join(f"/f{n}" for n in range(14)) + " and 2 more"),
+    ],
+)  # fmt: skip
+def test_places_in_few_words(places: list[tuple[str, str]], said: str) -> None:
+    assert compact(places) == said
