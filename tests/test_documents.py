@@ -21,6 +21,7 @@ VERBS = (
     "check",
     "status",
     "fix",
+    "watch",
     "explain",
     "diff",
     "schema",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -92,7 +93,7 @@ def test_a_damaged_one_is_put_aside(tmp_path: Path, damage: str) -> None:
         file.write_bytes(contents)
     if damage == "folder-beside":
         (tmp_path / "watch.db.damaged-19990101T000000").write_text("older")
-    with pytest.raises(RefusedError) if damage in ("text", "version") else _nothing():
+    with pytest.raises(RefusedError) if damage in ("text", "version") else nullcontext():
         Record.existing(file)
     record = Record.open(file)
     assert "is damaged" in record.note and "begun anew" in record.note
@@ -102,12 +103,6 @@ def test_a_damaged_one_is_put_aside(tmp_path: Path, damage: str) -> None:
     assert len(list(tmp_path.glob("watch.db.damaged-*"))) == 1, "the newest is enough"
     record = Record.open(file)
     assert (record.note, len(record.known())) == ("", 1)
-
-
-def _nothing():  # type: ignore[no-untyped-def]
-    from contextlib import nullcontext
-
-    return nullcontext()
 
 
 def test_where_it_cannot_be_written_what_was_told_is_still_known(tmp_path: Path) -> None:

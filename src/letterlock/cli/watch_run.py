@@ -13,20 +13,55 @@ import typer
 
 from letterlock.cli.exit_code import ExitCode
 from letterlock.cli.live_system import servers_below
+from letterlock.model.errors import LetterlockError
+from letterlock.model.finding import Severity
+from letterlock.report.escape import printable
 from letterlock.watch.channels import NotHandedOverError, channels
-from letterlock.watch.fault import PENDING
+from letterlock.watch.fault import PENDING, Fault
 from letterlock.watch.look import Part
 from letterlock.watch.message import test_document, text
 from letterlock.watch.run import Told
 from letterlock.watch.settings import Settings
 
 if TYPE_CHECKING:
+    from letterlock.renew.pending import Pending
     from letterlock.watch.changes import Known
 
 
 def retry_pending(root: Path, tell: Callable[[str], None]) -> Part:
     """Deployments that failed, tried once more; what is left is a fault each."""
-    return Part(PENDING)
+    from letterlock.cli.live_system import observer_with, recover_first
+    from letterlock.install.state import StateFolder
+    from letterlock.renew.deliver import Delivery
+    from letterlock.renew.pending import pending
+
+    delivery = Delivery(root=root, observe=observer_with, wait=60, report=tell)
+    left = []
+    try:
+        kept = pending(StateFolder(root))
+        if kept:
+            recover_first(root, 60, dry_run=False)
+    except LetterlockError as error:
+        return Part(PENDING, all_blind=True, unknown=(str(error),))
+    for one in kept:
+        try:
+            delivery.retry(one)
+        except LetterlockError as error:
+            left.append(_not_deployed(one, error))
+    return Part(PENDING, tuple(left))
+
+
+def _not_deployed(one: Pending, error: LetterlockError) -> Fault:
+    return Fault(
+        PENDING,
+        "deployment-pending",
+        printable(", ".join(one.names)),
+        printable(one.client),
+        Severity.HIGH,
+        "A renewed certificate could not be brought into service",
+        printable(str(error)),
+        "Mend what it says; the watch tries again every hour, letterlock deploy --pending now.",
+    )
 
 
 def show(told: Told) -> None:
