@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
+from itertools import chain
 
 from letterlock.certs.trust import TrustStore
-from letterlock.findings.assess import judge
+from letterlock.check_parts import Find, Part, domains, hosts, of_domain
+from letterlock.findings.assess import assess, judge
+from letterlock.findings.exchange import domain_determined
 from letterlock.findings.reach import determined
+from letterlock.model.dns_facts import HostAddresses
 from letterlock.model.errors import InputError, UndeterminedError
 from letterlock.model.facts import EndpointFacts, TargetFacts
 from letterlock.model.finding import Finding
-from letterlock.model.service import BY_PORT, KNOWN_SERVICES, SERVICES, Endpoint, Role, Service
+from letterlock.model.service import (
+    BY_PORT,
+    KNOWN_SERVICES,
+    SERVICES,
+    SMTP,
+    Endpoint,
+    Role,
+    Service,
+)
 from letterlock.model.tls_facts import Depth
 from letterlock.model.verdict import Verdict
 from letterlock.probe.examine import Examination, Manners, examine
+from letterlock.probe.lookup.resolver import Resolver
 from letterlock.probe.plan import ChainReader, Demands, Planner
 from letterlock.probe.resolve import Family, Target, resolve
 from letterlock.probe.revocation import Inquirer
@@ -41,6 +54,9 @@ class Request:
     manners: Manners = field(default_factory=Manners)
     depth: Depth = Depth.STANDARD
     profiles: tuple[Profile, ...] = ()
+    #: Whom to ask about mail domains; None: the system's. `dns`: about hosts too.
+    resolver: Resolver | None = None
+    dns: bool = False
     online: bool = False
 
 
@@ -60,7 +76,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Unresolved:
-    """A target that has no address."""
+    """A target that has no address, or a mail domain that does not exist."""
 
     target: Target
     error: UndeterminedError
@@ -108,40 +124,93 @@ def check_all(
             endpoints_of(target, request)
         else:
             _services(target, request)
-    run = _Run(targets, request, done, progress)
+    parts = list(chain.from_iterable(_parts(targets, request)))
+    run = _Run(parts, request, done, progress)
     try:
         examine(run.examinations, request.trust, request.manners, told=run.tell, done=run.next)
     except KeyboardInterrupt:
         run.interrupt()
         return True
+    run.next()
     return False
 
 
+def _parts(targets: Sequence[Target], request: Request) -> Iterator[tuple[Part, ...]]:
+    """What is told of each target: itself, of a mail domain its hosts too."""
+    if any(target.is_domain for target in targets) and request.name is not None:
+        raise InputError(
+            "--name does not go with a mail domain",
+            remedy="each of its hosts is verified by its own name",
+        )
+    online = Inquirer(request.trust) if request.online else None
+    named = _named_hosts(targets, request)
+    wanted = [target for target in targets if target.is_domain]
+    resolver = request.resolver or (Resolver.system() if wanted or named else None)
+    known, told = {}, {}
+    if resolver is not None:
+        known = domains(wanted, resolver, request.ports or (SMTP.port,))
+        told = hosts(named, resolver, partial(_ports, request))
+    for target in targets:
+        if target.is_domain:
+            yield of_domain(target, known[target], partial(_visit_mx, request, online, target))
+        else:
+            find = partial(endpoints_of, target, request)
+            visit = _examination(request, online, request.name or target.name, find)
+            yield (Part(target, visit, told.get(target)),)
+
+
+def _named_hosts(targets: Sequence[Target], request: Request) -> dict[Target, str]:
+    """The hosts that DNS is to be asked about, by the name that clients know them by."""
+    if not request.dns:
+        return {}
+    found = {
+        target: request.name or target.name
+        for target in targets
+        if not target.is_domain and not (target.is_address and request.name is None)
+    }
+    if not found and not any(target.is_domain for target in targets):
+        raise InputError("--dns asks for names, and there are only addresses", remedy="say --name")
+    return found
+
+
+def _ports(request: Request, target: Target) -> tuple[int, ...]:
+    return tuple(port for port, _ in _services(target, request))
+
+
+def _visit_mx(
+    request: Request, online: Inquirer | None, domain: Target, host: HostAddresses
+) -> Examination | None:
+    """The visit to a mail exchanger, on the addresses that DNS told; None where it has none."""
+    addresses = [one for one in host.addresses if request.family.admits(one)]
+    if not addresses:
+        return None
+    services = _services(domain, request)
+    places = tuple(
+        Endpoint(address, port, service) for address in addresses for port, service in services
+    )
+    return _examination(request, online, host.name, lambda: places)
+
+
+def _examination(request: Request, online: Inquirer | None, name: str, find: Find) -> Examination:
+    return Examination(name, find, partial(_planner, request, name), online)
+
+
 class _Run:
-    """The targets under way, told of in their order."""
+    """The parts under way, told of in their order."""
 
     def __init__(
         self,
-        targets: Sequence[Target],
+        parts: Sequence[Part],
         request: Request,
         done: Callable[[Checked | Unresolved], None],
         progress: Callable[[Progress], None] | None,
     ) -> None:
-        self._targets = targets
+        self._parts = parts
         self._request = request
         self._done = done
         self._progress = progress
         self._told = 0
-        online = Inquirer(request.trust) if request.online else None
-        self.examinations = [
-            Examination(
-                request.name or target.name,
-                partial(endpoints_of, target, request),
-                partial(_planner, request, request.name or target.name),
-                online,
-            )
-            for target in targets
-        ]
+        self.examinations = [part.examination for part in parts if part.examination]
 
     def tell(self, _examination: Examination, inquiry: Inquiry) -> None:
         if self._progress is None:
@@ -155,34 +224,27 @@ class _Run:
             )
         )
 
-    def next(self, _examination: Examination) -> None:
+    def next(self, _examination: Examination | None = None) -> None:
         """One has finished: tell of those that have nobody unfinished before them."""
-        while self._told < len(self._targets) and self.examinations[self._told].finished:
-            self._hand_over(self._told, interrupted=False)
+        while self._told < len(self._parts) and self._parts[self._told].finished:
+            self._hand_over(self._parts[self._told], interrupted=False)
             self._told += 1
 
     def interrupt(self) -> None:
         """Tell of the rest, as far as it was begun."""
-        for number in range(self._told, len(self._targets)):
-            examination = self.examinations[number]
-            if examination.inquiries or examination.error:
-                self._hand_over(number, interrupted=not examination.finished)
+        for part in self._parts[self._told :]:
+            if part.begun:
+                self._hand_over(part, interrupted=not part.finished)
 
-    def _hand_over(self, number: int, *, interrupted: bool) -> None:
-        target, examination = self._targets[number], self.examinations[number]
-        if examination.error is not None:
-            self._done(Unresolved(target, examination.error))
+    def _hand_over(self, part: Part, *, interrupted: bool) -> None:
+        if part.error is not None:
+            self._done(Unresolved(part.target, part.error))
             return
-        facts = TargetFacts(
-            target=target.text,
-            name=examination.name,
-            started=examination.started or datetime.now(UTC),
-            seconds=examination.seconds,
-            endpoints=examination.facts(),
-            connections=examination.connections,
-            revocations=examination.revocations,
-        )
-        asked_for_ports = target.port is not None or bool(self._request.ports)
+        facts = part.facts()
+        if facts.domain is not None:
+            self._done(Checked(facts, assess(facts), domain_determined(facts.domain), interrupted))
+            return
+        asked_for_ports = part.target.port is not None or bool(self._request.ports)
         known = determined(facts, asked_for_ports)
         findings, verdict = judge(facts, self._request.profiles)
         self._done(Checked(facts, findings, known, interrupted, verdict))
@@ -214,6 +276,8 @@ def _demands(request: Request, role: Role) -> Demands | None:
 def _services(target: Target, request: Request) -> list[tuple[int, Service]]:
     ports = (target.port,) if target.port is not None else request.ports
     services = [(port, _service(port, request.service)) for port in dict.fromkeys(ports)]
+    if target.is_domain:
+        return services or [(SMTP.port, SMTP)]
     return services or [(service.port, service) for service in SERVICES]
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from letterlock.model.errors import InputError, UndeterminedError
-from letterlock.probe.resolve import Family, Target, own_name, parse_target, resolve
+from letterlock.probe.resolve import Family, Target, own_name, parse_domain, parse_target, resolve
 
 GOOD = {
     "mail.example.com": ("mail.example.com", None),
@@ -52,7 +52,11 @@ BAD = {
     "[192.0.2.1]": "'192.0.2.1' is not an IPv6 address",
     "[::g]:25": "'::g' is not an IPv6 address",
     "2001:db8::25:x": "is not an IPv6 address; write",
-    "joe@example.com": "is an e-mail address.*the MX host of example.com",
+    "joe@": "'joe@' names no domain; write user@example.com, @example.com",
+    "joe@example.com:25": "'example.com:25' in .* is not a mail domain; a port",
+    "joe@[192.0.2.1]": "is not a mail domain",
+    "joe@192.0.2.1": "names an address, not a domain; check 192.0.2.1 itself",
+    "joe@exam ple.com": "contains white space",
     "https://mail.example.com": "is a URL; give the host name alone",
     "mail\x00.example.com": "cannot be part",
     "☃\u2028.example": "contains white space",
@@ -66,6 +70,28 @@ def test_good(text: str) -> None:
     target = parse_target(text)
     assert (target.name, target.port) == GOOD[text]
     assert target.text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "domain"),
+    [
+        ("joe@example.com", "example.com"),
+        ("@example.com", "example.com"),
+        ("@Example.COM.", "example.com"),
+        ('"a@b"@example.com', "example.com"),
+        ("joe@bücher.example", "xn--bcher-kva.example"),
+        ("@localhost", "localhost"),
+    ],
+)
+def test_a_domain(text: str, domain: str) -> None:
+    target = parse_target(text)
+    assert (target.name, target.is_domain, target.port) == (domain, True, None)
+    assert target.text == text
+
+
+def test_a_host_is_no_domain_unless_told() -> None:
+    assert not parse_target("example.com").is_domain
+    assert parse_domain("example.com").is_domain
 
 
 @pytest.mark.parametrize("text", BAD)

@@ -98,6 +98,8 @@ def test_the_frame() -> None:
             "seconds": 0.5,
             "connections": 4,
             "grade": None,
+            "domain": None,
+            "host": None,
         }
     ]
 

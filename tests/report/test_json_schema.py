@@ -11,13 +11,24 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from letterlock.model.dns_facts import (
+    Answer,
+    DaneMatch,
+    HostDns,
+    RecordMatch,
+    ResolverFacts,
+    TlsaRecord,
+    TlsaSet,
+)
 from letterlock.model.facts import EndpointFacts
+from letterlock.model.service import SMTP
 from letterlock.model.tls_facts import Behaviour, Resumption, TlsFacts
 from letterlock.report.json_report import document
 from letterlock.report.json_schema import SCHEMA
 from letterlock.report.result import Result
 from letterlock.report.sheet import BEHAVIOURS, RESUMPTIONS
-from tests.findings.sample import target
+from tests.findings.sample import NOW, endpoint, target
+from tests.findings.test_exchange import FAILED, SECURE, domain, host
 from tests.report.sample import facts, findings, result
 
 
@@ -36,6 +47,14 @@ def strict(schema: Any) -> Any:
 VALIDATOR = Draft202012Validator(strict(deepcopy(SCHEMA)))
 
 
+def tls_pinned() -> HostDns:
+    at, key = endpoint(SMTP), TlsaRecord(3, 1, 1, b"k" * 32)
+    held = DaneMatch(at, "RSA", "ab" * 32, NOW, (RecordMatch(key),))
+    sets = (TlsaSet(25, Answer("_25._tcp.a.example", (key,), SECURE)), TlsaSet(465, FAILED))
+    resolver = ResolverFacts("127.0.0.1", validates=True)
+    return HostDns("a.example", "example.com", resolver, SECURE, host(), sets, (held,))
+
+
 def printed(*results: Result, pem: bool = False) -> Any:
     return json.loads(document(results, pem=pem))
 
@@ -52,8 +71,10 @@ def test_the_schema_is_one() -> None:
         (Result(target(), ()),),
         (),
         (result(), result()),
+        (Result(replace(target(), endpoints=(), domain=domain(host(), host(ipv6=FAILED))), ()),),
+        (Result(replace(target(), host=tls_pinned()), ()),),
     ],
-    ids=["all", "no verdict", "one handshake each", "nothing", "two targets"],
+    ids=["all", "no verdict", "one handshake each", "nothing", "two targets", "a domain", "DANE"],
 )
 @pytest.mark.parametrize("pem", [False, True])
 def test_output_keeps_to_it(results: tuple[Result, ...], pem: bool) -> None:

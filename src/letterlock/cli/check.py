@@ -23,13 +23,16 @@ from letterlock.cli.check_output import (
 )
 from letterlock.cli.check_probing import (
     DepthOption,
+    Dns,
     Ehlo,
     Fast,
     MaxConnections,
     MaxTime,
+    Mx,
     Online,
     Profiles,
     Rate,
+    ResolverOption,
     Timeout,
     manners,
     profiles,
@@ -56,6 +59,8 @@ _EPILOG = """Examples:
   letterlock check mail.example.com:587 '[2001:db8::25]:25'
   letterlock check 192.0.2.25 --name mail.example.com
   letterlock check mail.example.com --port 25 --port 465 --json -
+  letterlock check mail.example.com --dns
+  letterlock check joe@example.com @example.org --resolver 127.0.0.1
   letterlock check mail.example.com --ca-file test-ca.pem --fail-on low
   letterlock check --targets servers.txt --html report.html --csv report.csv
 
@@ -73,7 +78,7 @@ def check(
         typer.Argument(
             metavar="TARGET",
             help="A host name, an IPv4 or IPv6 address, or either with a port: HOST:PORT, "
-            "[IPv6]:PORT.",
+            "[IPv6]:PORT; or an e-mail address or @DOMAIN for a domain's mail servers.",
             show_default=False,
         ),
     ] = None,
@@ -110,6 +115,9 @@ def check(
             metavar="NAME", help="What a port that is no mail service's own is: smtp, imap, sieve…"
         ),
     ] = None,
+    mx: Mx = False,
+    dns: Dns = False,
+    resolver: ResolverOption = None,
     ipv4: Annotated[bool, typer.Option("--ipv4", "-4", help="IPv4 addresses only.")] = False,
     ipv6: Annotated[bool, typer.Option("--ipv6", "-6", help="IPv6 addresses only.")] = False,
     verbose: Verbose = False,
@@ -138,6 +146,8 @@ def check(
     Visits the seven mail ports on every address of each TARGET and says what is offered, whether
     its TLS works and how good it is, and whether clients will accept the certificate. Nobody is
     logged in and no mail is sent; connections are few, and fewer where the server asks for it.
+
+    Of a mail domain it says what DNS promises, and visits port 25 of each of its mail servers.
     """
     outputs = Outputs.of(
         {
@@ -161,6 +171,8 @@ def check(
             ports=port or [],
             service=service,
             families=(ipv4, ipv6),
+            resolver=resolver,
+            dns=dns,
             depth=depth,
             profiles=profiles(profile),
             online=online,
@@ -174,7 +186,7 @@ def check(
             ),
         )
         run = _Run(request, outputs)
-        run.visit_all(all_targets(targets or (), targets_file))
+        run.visit_all(all_targets(targets or (), targets_file, domains=mx))
         outputs.write(run.told, determined=run.determined)
     usual = run.exit_code(fail_on)
     raise typer.Exit(outputs.exit_code(run.told, usual, determined=run.determined))
@@ -187,6 +199,8 @@ def _request(
     ports: Sequence[int],
     service: str | None,
     families: tuple[bool, bool],
+    resolver: str | None,
+    dns: bool,
     depth: Depth,
     profiles: tuple[Profile, ...],
     online: bool,
@@ -194,12 +208,14 @@ def _request(
 ) -> Request:
     from letterlock.certs.trust import TrustStore
     from letterlock.check import Request
+    from letterlock.probe.lookup.resolver import Resolver
     from letterlock.probe.resolve import Family, parse_target, port_number
 
     family = {(True, False): Family.IPV4, (False, True): Family.IPV6}.get(families, Family.BOTH)
     verified = parse_target(name) if name is not None else None
-    if verified is not None and verified.port is not None:
-        raise InputError(f"--name {name} has a port: it is only a name")
+    if verified is not None and (verified.port is not None or verified.is_domain):
+        what = "is an e-mail address" if verified.is_domain else "has a port"
+        raise InputError(f"--name {name} {what}: it is only a name")
     return Request(
         trust=TrustStore.from_file(ca_file) if ca_file else TrustStore.system().beside_mozilla(),
         name=verified.name if verified else None,
@@ -210,6 +226,8 @@ def _request(
         profiles=profiles,
         online=online,
         manners=manners,
+        resolver=Resolver.parse(resolver) if resolver is not None else None,
+        dns=dns,
     )
 
 

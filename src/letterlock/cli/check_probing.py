@@ -47,6 +47,24 @@ MaxTime = Annotated[
         help="Spend this long on a target at most, pauses asked for by the server included.",
     ),
 ]
+Mx = Annotated[
+    bool,
+    typer.Option(
+        "--mx", help="Each TARGET is a mail domain: look at its mail servers, as for @DOMAIN."
+    ),
+]
+Dns = Annotated[
+    bool,
+    typer.Option("--dns", help="Ask DNS about hosts too: TLSA records of each port looked at."),
+]
+ResolverOption = Annotated[
+    str | None,
+    typer.Option(
+        "--resolver",
+        metavar="ADDRESS",
+        help="Ask this resolver instead of the system's; one that validates DNSSEC.",
+    ),
+]
 MaxConnections = Annotated[
     int | None,
     typer.Option(

@@ -13,19 +13,21 @@ if TYPE_CHECKING:
     from letterlock.probe.resolve import Target
 
 
-def targets(arguments: Sequence[str], file: str | None) -> list[Target]:
-    """All targets in their order, before the first is visited: a slip shows at once.
+def targets(arguments: Sequence[str], file: str | None, *, domains: bool = False) -> list[Target]:
+    """All targets in their order, before the first is visited: a slip shows at once. With
+    `domains` each is a mail domain.
 
     Raises InputError for a target that is none (with its line in the file), a file that cannot be
     read, and where there is no target at all."""
-    from letterlock.probe.resolve import parse_target
+    from letterlock.probe.resolve import parse_domain, parse_target
 
-    found = {text: parse_target(text) for text in arguments}
+    parse = parse_domain if domains else parse_target
+    found = {text: parse(text) for text in arguments}
     for line, text in _lines(file) if file is not None else ():
         if text in found:
             continue
         try:
-            found[text] = parse_target(text)
+            found[text] = parse(text)
         except InputError as error:
             where = Location("stdin" if file == "-" else str(file), line)
             raise InputError(error.what, where=where, remedy=error.remedy) from None

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from letterlock.findings import (
     behaviour,
     certificate,
+    dane,
     dialogue,
+    exchange,
     groups,
     installed,
     known_faults,
@@ -23,6 +25,7 @@ from letterlock.findings import (
 from letterlock.findings.grade import endpoint_grade, server_grade
 from letterlock.findings.profile import compare
 from letterlock.findings.rule import REGISTRY
+from letterlock.model.dns_facts import DomainFacts
 from letterlock.model.facts import EndpointFacts, TargetFacts
 from letterlock.model.finding import Finding
 from letterlock.model.status import StatusFacts
@@ -69,12 +72,20 @@ _OF_A_TARGET: tuple[Callable[[TargetFacts], Iterator[Finding]], ...] = (
     parity.ports,
     parity.addresses,
     revocation.revocation,
+    exchange.host_security,
+    dane.dane,
+)
+_OF_A_DOMAIN: tuple[Callable[[DomainFacts], Iterator[Finding]], ...] = (
+    exchange.exchange,
+    exchange.security,
 )
 
 
 def assess(target: TargetFacts) -> tuple[Finding, ...]:
     """What there is to say about a target, worst first; among equals by id, then by endpoint in
     the order visited, the server as a whole before all."""
+    if target.domain is not None:
+        return _worst_first(one for rule in _OF_A_DOMAIN for one in rule(target.domain))
     findings = [finding for rule in _OF_A_TARGET for finding in rule(target)]
     for facts in target.endpoints:
         findings += [finding for rule in _OF_AN_ENDPOINT for finding in rule(facts)]

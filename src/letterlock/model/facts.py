@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from letterlock.model.certificate import Certificate, ChainVerdict, KeyType
+from letterlock.model.dns_facts import DomainFacts, HostDns
 from letterlock.model.revocation import Revocation
 from letterlock.model.service import Endpoint
 from letterlock.model.tls_facts import TlsFacts
@@ -80,6 +81,11 @@ class TargetFacts:
     seconds: float
     endpoints: tuple[EndpointFacts, ...]
     connections: int
+    #: What DNS says, where the target is a mail domain: it has no endpoints, its hosts are targets
+    #: of their own.
+    domain: DomainFacts | None = None
+    #: What DNS says of a host, where it was asked.
+    host: HostDns | None = None
     #: What CAs say of the certificates served; None where they were not asked.
     revocations: tuple[Revocation, ...] | None = None
 

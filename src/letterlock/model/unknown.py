@@ -32,6 +32,8 @@ class Cause(StrEnum):
     TLS_ALERT = "tls-alert"
     #: The handshake failed on our side: what the server sent is not acceptable TLS.
     TLS_ERROR = "tls-error"
+    #: The resolver did not answer, failed, or does not validate.
+    DNS_FAILURE = "dns-failure"
     PLAIN_ON_TLS_PORT = "plain-on-tls-port"
     TLS_ON_PLAIN_PORT = "tls-on-plain-port"
     #: As many connections as allowed were made.

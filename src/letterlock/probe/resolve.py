@@ -24,16 +24,21 @@ class Family(Enum):
     IPV4 = socket.AF_INET
     IPV6 = socket.AF_INET6
 
+    def admits(self, address: str) -> bool:
+        return self is Family.BOTH or (self is Family.IPV6) is (":" in address)
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """A target as given. `name` is the host in A-labels (RFC 5890), lower case, or the address
-    literal; `shown` the same in U-labels; `port` where one was given."""
+    literal; `shown` the same in U-labels; `port` where one was given. `is_domain`: not a host, but
+    a domain whose mail servers DNS tells."""
 
     text: str
     name: str
     shown: str
     port: int | None = None
+    is_domain: bool = False
 
     @property
     def is_address(self) -> bool:
@@ -45,15 +50,12 @@ class Target:
 
 
 def parse_target(text: str) -> Target:
-    """Read `host`, `host:port`, an IPv4 or IPv6 literal, `[IPv6]` or `[IPv6]:port`.
+    """Read `host`, `host:port`, an IPv4 or IPv6 literal, `[IPv6]` or `[IPv6]:port`; an e-mail
+    address or `@domain` for the mail servers of a domain.
 
     Raises InputError saying what is wrong with it."""
     if "@" in text:
-        domain = text.rpartition("@")[2] or "DOMAIN"
-        raise InputError(
-            f"{text!r} is an e-mail address: looking up its servers comes with a later version",
-            remedy=f"name the mail server itself (the MX host of {domain})",
-        )
+        return parse_domain(text)
     if "://" in text:
         raise InputError(f"{text!r} is a URL", remedy="give the host name alone")
     host, port = _split(text)
@@ -62,6 +64,24 @@ def parse_target(text: str) -> Target:
         return Target(text, address, address, port)
     name = host_name(host)
     return Target(text, name, _shown(name), port)
+
+
+def parse_domain(text: str) -> Target:
+    """Read a domain: what follows the last `@`, or the whole. Raises InputError."""
+    domain = text.rpartition("@")[2]
+    if not domain:
+        raise InputError(f"{text!r} names no domain", remedy="write user@example.com, @example.com")
+    if ":" in domain or domain.startswith("["):
+        raise InputError(
+            f"{domain!r} in {text!r} is not a mail domain",
+            remedy="a port or an address belongs to a mail server: name it without @",
+        )
+    if _address(domain) is not None:
+        raise InputError(
+            f"{text!r} names an address, not a domain", remedy=f"check {domain} itself"
+        )
+    name = host_name(domain)
+    return Target(text, name, _shown(name), is_domain=True)
 
 
 def host_name(text: str) -> str:
@@ -100,7 +120,8 @@ def resolve(target: Target, family: Family = Family.BOTH) -> tuple[str, ...]:
     except socket.gaierror as error:
         raise UndeterminedError(
             f"{target.shown} cannot be resolved: {(error.strerror or str(error)).lower()}",
-            remedy="check the spelling, or give an address and --name",
+            remedy="check the spelling, give an address and --name, or, for the mail servers of a "
+            f"domain, @{target.shown}",
         ) from None
     addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
     return tuple(sorted(addresses, key=lambda address: ":" in address))

@@ -18,6 +18,7 @@ from letterlock.model.tls_facts import ServedChain
 from letterlock.model.unknown import Unknown
 from letterlock.model.verdict import EndpointVerdict, Grade, Verdict
 from letterlock.report.escape import json_text
+from letterlock.report.json_dns import dns_members
 from letterlock.report.json_tls import known, tls_members, unknown
 from letterlock.report.result import Result
 from letterlock.report.text import utc
@@ -54,6 +55,8 @@ def _target(result: Result) -> _Json:
         "seconds": round(facts.seconds, 3),
         "connections": facts.connections,
         "grade": _grade(result.verdict.grade) if result.verdict else None,
+        "domain": dns_members(facts.domain),
+        "host": dns_members(facts.host),
         **_revocations(facts),
     }
 

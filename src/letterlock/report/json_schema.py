@@ -3,7 +3,6 @@ test holds real output against it, with nothing more and nothing less in any obj
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 from letterlock.model.certificate import ChainFault
@@ -14,57 +13,28 @@ from letterlock.model.service import MailProtocol, Role, TlsMode
 from letterlock.model.tls_facts import Depth, Order
 from letterlock.model.unknown import Cause
 from letterlock.model.verdict import Letter
+from letterlock.report import dns_schema
+from letterlock.report.schema_words import (
+    BOOL,
+    COUNT,
+    INTEGER,
+    NUMBER,
+    SHA256,
+    TEXT,
+    TEXTS,
+    TIME,
+    array,
+    one_of,
+    or_null,
+    or_unknown,
+    ref,
+    said,
+    shape,
+)
 from letterlock.report.sheet import BEHAVIOURS
 
 _Json = dict[str, Any]
-TEXT: _Json = {"type": "string"}
-BOOL: _Json = {"type": "boolean"}
-COUNT: _Json = {"type": "integer", "minimum": 0}
-_INTEGER: _Json = {"type": "integer"}
-NUMBER: _Json = {"type": "number", "minimum": 0}
-TIME: _Json = {"type": "string", "format": "date-time"}
-SHA256: _Json = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
-
-
-def ref(name: str) -> _Json:
-    return {"$ref": f"#/$defs/{name}"}
-
-
-def array(items: _Json) -> _Json:
-    return {"type": "array", "items": items}
-
-
-def _or(*kinds: _Json) -> _Json:
-    return {"anyOf": list(kinds)}
-
-
-def or_null(kind: _Json) -> _Json:
-    return _or(kind, {"type": "null"})
-
-
-def or_unknown(kind: _Json) -> _Json:
-    return _or(kind, ref("unknown"))
-
-
-def _one_of(values: Iterable[str]) -> _Json:
-    return {"enum": [str(value) for value in values]}
-
-
-def shape(says: str, members: Mapping[str, _Json], optional: Iterable[str] = ()) -> _Json:
-    return {
-        "type": "object",
-        "description": says,
-        "properties": dict(members),
-        "required": [name for name in members if name not in optional],
-    }
-
-
-def said(kind: _Json, says: str) -> _Json:
-    return {**kind, "description": says}
-
-
 _TERNARY = or_unknown(BOOL)
-TEXTS = array(TEXT)
 _CHAIN = {
     "chain": said(array(ref("certificate")), "as served, in the order served"),
     "verdict": ref("chain_verdict"),
@@ -75,9 +45,9 @@ _ENDPOINT = {
     "address": said(TEXT, "IPv4 or IPv6, without brackets"),
     "port": {"type": "integer", "minimum": 1, "maximum": 65535},
     "service": said(TEXT, "IANA's name"),
-    "protocol": said(_one_of(MailProtocol), "the mail protocol"),
-    "tls": said(_one_of(TlsMode), "how TLS begins"),
-    "role": _one_of(Role),
+    "protocol": said(one_of(MailProtocol), "the mail protocol"),
+    "tls": said(one_of(TlsMode), "how TLS begins"),
+    "role": one_of(Role),
     "closed": said(BOOL, "the address refused the connection"),
     "from_same_address": said(BOOL, "we came from the very address that we went to"),
     "greeting": said(
@@ -94,7 +64,7 @@ _ENDPOINT = {
         TEXT, "what came in the clear between STARTTLS and the handshake, normally nothing"
     ),
     "depth": said(
-        or_null(_one_of(Depth)), "null where there was one handshake and no further question"
+        or_null(one_of(Depth)), "null where there was one handshake and no further question"
     ),
     "behaviour": or_null(ref("behaviour")),
     "dialogue": or_null(ref("dialogue")),
@@ -120,8 +90,8 @@ _CERTIFICATE = {
     "ip_addresses": TEXTS,
     "not_before": TIME,
     "not_after": TIME,
-    "days_left": said(_INTEGER, "whole days; negative once expired"),
-    "lifetime_days": _INTEGER,
+    "days_left": said(INTEGER, "whole days; negative once expired"),
+    "lifetime_days": INTEGER,
     "public_key": shape("", {"algorithm": TEXT, "bits": COUNT, "curve": or_null(TEXT)}),
     "signature_algorithm": TEXT,
     "signature_hash": or_null(TEXT),
@@ -137,9 +107,9 @@ FINDING = shape(
     "what there is to say",
     {
         "id": said(TEXT, "stable"),
-        "severity": _one_of(Severity),
+        "severity": one_of(Severity),
         "title": TEXT,
-        "role": or_null(_one_of(Role)),
+        "role": or_null(one_of(Role)),
         "endpoint": said(
             or_null(shape("", {"address": TEXT, "port": COUNT})),
             "null: the server as a whole",
@@ -153,7 +123,7 @@ FINDING = shape(
 _DEFINITIONS = {
     "unknown": shape(
         "could not be determined: neither yes nor no",
-        {"unknown": said(TEXT, "the reason"), "cause": _one_of(Cause)},
+        {"unknown": said(TEXT, "the reason"), "cause": one_of(Cause)},
     ),
     "target": shape(
         "one target",
@@ -164,6 +134,8 @@ _DEFINITIONS = {
             "seconds": NUMBER,
             "connections": COUNT,
             "grade": or_null(or_unknown(ref("grade"))),
+            "domain": said(or_null(ref("domain")), "what DNS says; null: a host"),
+            "host": said(or_null(ref("host")), "what DNS says of it, where asked"),
             "revocations": said(array(ref("revocation")), "with --online"),
         },
         optional=("revocations",),
@@ -173,7 +145,7 @@ _DEFINITIONS = {
         {
             "certificate": SHA256,
             "subject": TEXT,
-            "status": or_unknown(_one_of(Status)),
+            "status": or_unknown(one_of(Status)),
             "source": said(or_null(TEXT), "OCSP or CRL, and its URL; null: nobody told"),
             "revoked_at": or_null(TIME),
             "reason": said(or_null(TEXT), "RFC 5280 section 5.3.1's name"),
@@ -208,7 +180,7 @@ _DEFINITIONS = {
             "accepted": BOOL,
             "anchor": said(or_null(TEXT), "the root's subject; null: none is reached"),
             "path": said(array(SHA256), "the certificates of the path found, leaf first"),
-            "problems": array(shape("", {"fault": _one_of(ChainFault), "text": TEXT})),
+            "problems": array(shape("", {"fault": one_of(ChainFault), "text": TEXT})),
             "mozilla": said(
                 ref("chain_verdict"),
                 "by Mozilla's roots instead; left out where they were not asked",
@@ -226,14 +198,14 @@ _DEFINITIONS = {
                 BOOL, "every registered suite was asked for: what is not listed is refused"
             ),
             "refused": said(TEXTS, "proven not to be accepted; empty where `complete`"),
-            "order": or_unknown(_one_of(Order)),
+            "order": or_unknown(one_of(Order)),
             "cipher_suite_grades": array(
                 shape(
                     "each suite by NCSC-NL's levels, and what is weak about it",
                     {
                         "name": TEXT,
                         "openssl_name": or_null(TEXT),
-                        "grade": or_null(_one_of(Grade)),
+                        "grade": or_null(one_of(Grade)),
                         "weakness": or_null(TEXT),
                     },
                 )
@@ -249,7 +221,7 @@ _DEFINITIONS = {
                 BOOL, "every registered group was asked for: what is not listed is refused"
             ),
             "refused": said(TEXTS, "proven not to be accepted; empty where `complete`"),
-            "order": or_unknown(_one_of(Order)),
+            "order": or_unknown(one_of(Order)),
             "post_quantum": said(BOOL, "one of them is a hybrid with ML-KEM"),
         },
     ),
@@ -257,7 +229,7 @@ _DEFINITIONS = {
         "finite-field parameters of a DHE suite",
         {
             "bits": COUNT,
-            "generator": _INTEGER,
+            "generator": INTEGER,
             "prime_sha256": SHA256,
             "known_as": said(or_null(TEXT), "its name where it is a well-known prime"),
         },
@@ -305,7 +277,7 @@ _DEFINITIONS = {
     ),
     "grade": shape(
         "a grade, and what keeps it from being better",
-        {"letter": _one_of(Letter), "because": TEXTS},
+        {"letter": one_of(Letter), "because": TEXTS},
     ),
     "profile_verdict": shape(
         "whether a profile is met",
@@ -326,5 +298,5 @@ SCHEMA: _Json = {
             "findings": array(ref("finding")),
         },
     ),
-    "$defs": _DEFINITIONS,
+    "$defs": {**_DEFINITIONS, **dns_schema.DEFINITIONS},
 }

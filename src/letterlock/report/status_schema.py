@@ -4,59 +4,58 @@ and findings of `json_schema`. A test holds real output against it."""
 from __future__ import annotations
 
 from letterlock.report import json_schema as shared
+from letterlock.report import schema_words as words
 
-_ENDPOINT = {"address": shared.TEXT, "port": shared.COUNT}
-_CHAINS = shared.array(shared.array(shared.ref("certificate")))
+_ENDPOINT = {"address": words.TEXT, "port": words.COUNT}
+_CHAINS = words.array(words.array(words.ref("certificate")))
 
 _DEFINITIONS = {
     **{name: shared.SCHEMA["$defs"][name] for name in ("unknown", "certificate", "chain_verdict")},
     "finding": shared.FINDING,
-    "installed": shared.shape(
+    "installed": words.shape(
         "one certificate that the configuration leads to, as the disk has it",
         {
-            "server": shared.said(shared.TEXT, "Postfix or Dovecot"),
-            "setting": shared.said(shared.TEXT, "in the server's words"),
-            "scope": shared.said(shared.TEXT, "what it is limited to; empty: nothing"),
-            "where": shared.shape(
-                "where it is set", {"path": shared.TEXT, "line": shared.or_null(shared.COUNT)}
+            "server": words.said(words.TEXT, "Postfix or Dovecot"),
+            "setting": words.said(words.TEXT, "in the server's words"),
+            "scope": words.said(words.TEXT, "what it is limited to; empty: nothing"),
+            "where": words.shape(
+                "where it is set", {"path": words.TEXT, "line": words.or_null(words.COUNT)}
             ),
-            "files": shared.said(shared.TEXTS, "read for it, in that order"),
-            "names": shared.said(shared.TEXTS, "server names that it is for; none: the default"),
-            "sni_map": shared.said(shared.or_null(shared.TEXT), "the map that holds it"),
-            "endpoints": shared.array(shared.shape("", _ENDPOINT)),
-            "file": shared.said(shared.TEXT, "where the leaf stands, with its line"),
-            "fault": shared.said(shared.or_null(shared.TEXT), "what keeps it from being used"),
-            "key_matches": shared.or_unknown(shared.BOOL),
-            "chain": shared.said(shared.array(shared.ref("certificate")), "leaf first"),
-            "verdict": shared.or_null(shared.ref("chain_verdict")),
+            "files": words.said(words.TEXTS, "read for it, in that order"),
+            "names": words.said(words.TEXTS, "server names that it is for; none: the default"),
+            "sni_map": words.said(words.or_null(words.TEXT), "the map that holds it"),
+            "endpoints": words.array(words.shape("", _ENDPOINT)),
+            "file": words.said(words.TEXT, "where the leaf stands, with its line"),
+            "fault": words.said(words.or_null(words.TEXT), "what keeps it from being used"),
+            "key_matches": words.or_unknown(words.BOOL),
+            "chain": words.said(words.array(words.ref("certificate")), "leaf first"),
+            "verdict": words.or_null(words.ref("chain_verdict")),
         },
     ),
-    "sni_map": shared.shape(
+    "sni_map": words.shape(
         "a built SNI map against its source's files",
         {
-            "table": shared.said(shared.TEXT, "type:path"),
-            "file": shared.said(shared.or_null(shared.TEXT), "the built file"),
-            "stale": shared.said(
-                shared.or_unknown(shared.TEXTS), "what differs; empty: nothing does"
-            ),
+            "table": words.said(words.TEXT, "type:path"),
+            "file": words.said(words.or_null(words.TEXT), "the built file"),
+            "stale": words.said(words.or_unknown(words.TEXTS), "what differs; empty: nothing does"),
         },
     ),
-    "served": shared.shape(
+    "served": words.shape(
         "what an endpoint serves, beside what is on disk for it",
         {
-            "server": shared.TEXT,
+            "server": words.TEXT,
             **_ENDPOINT,
-            "service": shared.said(shared.TEXT, "IANA's name"),
-            "name": shared.said(shared.or_null(shared.TEXT), "sent as SNI; null: none was"),
-            "key_type": shared.said(
-                shared.or_null(shared.TEXT), "the only one that the client spoke; null: any"
+            "service": words.said(words.TEXT, "IANA's name"),
+            "name": words.said(words.or_null(words.TEXT), "sent as SNI; null: none was"),
+            "key_type": words.said(
+                words.or_null(words.TEXT), "the only one that the client spoke; null: any"
             ),
-            "connections": shared.COUNT,
-            "expected": shared.said(
-                shared.array(shared.array(shared.SHA256)), "the chains on disk, leaf first"
+            "connections": words.COUNT,
+            "expected": words.said(
+                words.array(words.array(words.SHA256)), "the chains on disk, leaf first"
             ),
-            "chains": shared.said(shared.or_unknown(_CHAINS), "the different ones seen"),
-            "stale": shared.or_unknown(shared.BOOL),
+            "chains": words.said(words.or_unknown(_CHAINS), "the different ones seen"),
+            "stale": words.or_unknown(words.BOOL),
         },
     ),
 }
@@ -65,32 +64,32 @@ _DEFINITIONS = {
 SCHEMA = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "letterlock status --json",
-    **shared.shape(
+    **words.shape(
         "Members may be added; none is renamed or removed within one format_version.",
         {
             "format_version": {"const": 1},
-            "started": shared.TIME,
-            "seconds": shared.NUMBER,
-            "connections": shared.COUNT,
-            "name": shared.said(shared.or_null(shared.TEXT), "verified as well"),
-            "determined": shared.said(shared.BOOL, "everything that was asked got an answer"),
-            "unknown": shared.said(shared.TEXTS, "what could not be found out"),
-            "servers": shared.array(
-                shared.shape(
+            "started": words.TIME,
+            "seconds": words.NUMBER,
+            "connections": words.COUNT,
+            "name": words.said(words.or_null(words.TEXT), "verified as well"),
+            "determined": words.said(words.BOOL, "everything that was asked got an answer"),
+            "unknown": words.said(words.TEXTS, "what could not be found out"),
+            "servers": words.array(
+                words.shape(
                     "one mail server of the machine",
-                    {"name": shared.TEXT, "version": shared.TEXT, "running": shared.BOOL},
+                    {"name": words.TEXT, "version": words.TEXT, "running": words.BOOL},
                 )
             ),
-            "certificates": shared.array(shared.ref("installed")),
-            "sni_maps": shared.array(shared.ref("sni_map")),
-            "exposed_keys": shared.array(
-                shared.shape(
+            "certificates": words.array(words.ref("installed")),
+            "sni_maps": words.array(words.ref("sni_map")),
+            "exposed_keys": words.array(
+                words.shape(
                     "a file with a private key that every user may read",
-                    {"file": shared.TEXT, "mode": shared.TEXT, "server": shared.TEXT},
+                    {"file": words.TEXT, "mode": words.TEXT, "server": words.TEXT},
                 )
             ),
-            "served": shared.array(shared.ref("served")),
-            "findings": shared.array(shared.ref("finding")),
+            "served": words.array(words.ref("served")),
+            "findings": words.array(words.ref("finding")),
         },
     ),
     "$defs": _DEFINITIONS,

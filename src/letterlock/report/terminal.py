@@ -17,6 +17,7 @@ from letterlock.model.revocation import Revocation, Status, Told
 from letterlock.model.unknown import Cause, Unknown
 from letterlock.model.verdict import Verdict
 from letterlock.report.compact import blocks
+from letterlock.report.domain_rows import domain_rows, host_rows
 from letterlock.report.escape import cleaned
 from letterlock.report.ports import CAUSES, UNREACHED, why_not_connected
 from letterlock.report.result import Result
@@ -72,6 +73,12 @@ def _print(screen: _Screen) -> None:
     console, facts = screen.console, screen.result.facts
     addresses = _addresses(facts)
     console.print(_headline(facts))
+    if facts.domain is not None:
+        console.print(rows_grid(domain_rows(facts.domain)))
+        console.print()
+    if facts.host is not None and (rows := host_rows(facts.host)):
+        console.print(rows_grid(rows))
+        console.print()
     for address in addresses:
         console.print(_address(screen, address))
         console.print()
@@ -85,7 +92,7 @@ def _print(screen: _Screen) -> None:
         console.print()
     groups = grouped(screen.result.findings)
     for group in groups:
-        console.print(finding_grid(group, len(addresses)))
+        console.print(finding_grid(group, len(addresses), placed=facts.domain is None))
         if group.worst.severity is not Severity.INFO:
             console.print()
     if groups and groups[-1].worst.severity is Severity.INFO:
@@ -95,7 +102,8 @@ def _print(screen: _Screen) -> None:
 
 def _headline(facts: TargetFacts) -> Text:
     text = Text(facts.target, style="bold")
-    if facts.name != facts.target:
+    told = facts.domain is not None or facts.target.startswith(f"{facts.name} (")
+    if facts.name != facts.target and not told:
         text.append(f"  verified as {facts.name}", style="not bold")
     return text
 
@@ -188,6 +196,10 @@ def finding_grid(group: Group, addresses: int, *, placed: bool = True) -> Table:
     severity = Text(worst.severity.value, style=STYLES[worst.severity])
     if worst.severity is Severity.INFO:
         for sighting in group.sightings:
+            if not placed:
+                line = f"{worst.title}: {sighting.evidence}"
+                grid.add_row(severity, Text(line, style="dim"))
+                continue
             where = _where(sighting, worst.severity, addresses)
             line = f"{worst.title}: {where} ({sighting.evidence})"
             grid.add_row(severity, Text(line, style="dim"))
@@ -258,7 +270,7 @@ def _summary(result: Result, groups: Sequence[Group]) -> Text:
     unsure = sum(map(_is_unsure, facts.endpoints))
     if parts:
         text.append(f"Found: {', '.join(parts)}.", style="bold")
-    elif secured and not unsure:
+    elif (secured or facts.domain is not None) and not unsure:
         text.append("Nothing to complain about.", style="green")
     else:
         nothing = "Nothing found." if secured else "Nothing could be verified."
@@ -266,6 +278,8 @@ def _summary(result: Result, groups: Sequence[Group]) -> Text:
     if unsure:
         ports = "1 port" if unsure == 1 else f"{unsure} ports"
         text.append(f" {ports} could not be determined.", style="yellow")
+    if facts.domain is not None:
+        return text.append(f" DNS, {facts.seconds:.1f} s.", style="dim")
     noun = "connection" if facts.connections == 1 else "connections"
     turned_away = sum(each.tls.refused for each in facts.endpoints if each.tls is not None)
     refused = f" ({turned_away} turned away)" if turned_away else ""

@@ -1,0 +1,230 @@
+"""What is told of a target: a host is one part; a mail domain is one of its own, and each host that
+DNS names for it another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from letterlock.certs.dane import hold_against
+from letterlock.model.dns_facts import (
+    DaneMatch,
+    DomainFacts,
+    HostAddresses,
+    HostDns,
+    MailExchange,
+    TlsaRecord,
+)
+from letterlock.model.errors import UndeterminedError
+from letterlock.model.facts import EndpointFacts, Handshake, TargetFacts
+from letterlock.model.service import Endpoint, Role
+from letterlock.model.tls_facts import ServedChain
+from letterlock.model.unknown import Unknown
+from letterlock.probe.examine import Examination
+from letterlock.probe.lookup.domain import look_up_domain
+from letterlock.probe.lookup.host import look_up_host
+from letterlock.probe.lookup.resolver import Resolver
+from letterlock.probe.resolve import Target
+
+Find = Callable[[], Sequence[Endpoint]]
+_Found = TypeVar("_Found")
+#: Domains, or hosts, looked up at once.
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """What DNS told of a domain, or why it told nothing; when, and for how long it was asked."""
+
+    domain: DomainFacts | UndeterminedError
+    started: datetime
+    seconds: float
+    hosts: tuple[HostDns, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A host that is visited, with what DNS says of it where that was asked, or a domain
+    (`looked_up`) with its `hosts`, which are parts too."""
+
+    target: Target
+    examination: Examination | None = None
+    dns: HostDns | None = None
+    looked_up: LookedUp | None = None
+    hosts: tuple[Part, ...] = ()
+
+    @property
+    def error(self) -> UndeterminedError | None:
+        if self.looked_up is not None:
+            known = self.looked_up.domain
+            return known if isinstance(known, UndeterminedError) else None
+        return self.examination.error if self.examination else None
+
+    @property
+    def finished(self) -> bool:
+        """A domain is finished with its hosts: what it promises is held against them."""
+        own = self.examination is None or self.examination.finished
+        return own and all(host.finished for host in self.hosts)
+
+    @property
+    def begun(self) -> bool:
+        if self.looked_up is not None or self.error is not None:
+            return True
+        return self.examination is not None and bool(self.examination.inquiries)
+
+    def facts(self) -> TargetFacts:
+        """To be called where there is no `error`."""
+        if self.looked_up is not None and isinstance(self.looked_up.domain, DomainFacts):
+            known = self.looked_up
+            domain = self.looked_up.domain
+            return TargetFacts(
+                self.target.text, self.target.name, known.started, known.seconds, (), 0, domain
+            )
+        visit = self.examination
+        if visit is None:
+            raise self.error or UndeterminedError(f"{self.target.text} was not looked at")
+        seen = TargetFacts(
+            target=self.target.text,
+            name=visit.name,
+            started=visit.started or datetime.now(UTC),
+            seconds=visit.seconds,
+            endpoints=visit.facts(),
+            connections=visit.connections,
+            revocations=visit.revocations,
+        )
+        return seen if self.dns is None else replace(seen, host=held_against(self.dns, seen))
+
+
+def domains(
+    targets: Sequence[Target], resolver: Resolver, ports: Sequence[int]
+) -> dict[Target, LookedUp]:
+    """Look all of them up with their hosts, which are to be visited on `ports`; several at once."""
+    found = _at_once(lambda target: _look_up(target.name, resolver, ports), targets)
+    return dict(zip(targets, found, strict=True))
+
+
+def hosts(
+    names: Mapping[Target, str], resolver: Resolver, ports: Callable[[Target], Sequence[int]]
+) -> dict[Target, HostDns]:
+    """The same for targets that are hosts, by the name that each is known by in DNS."""
+
+    def one(target: Target) -> HostDns:
+        return look_up_host(names[target], ports(target), resolver)
+
+    return dict(zip(names, _at_once(one, tuple(names)), strict=True))
+
+
+def _at_once(look: Callable[[Target], _Found], targets: Sequence[Target]) -> list[_Found]:
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    try:
+        return list(pool.map(look, targets))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _look_up(domain: str, resolver: Resolver, ports: Sequence[int]) -> LookedUp:
+    started = datetime.now(UTC)
+    found: DomainFacts | UndeterminedError
+    named: tuple[HostDns, ...] = ()
+    try:
+        found = look_up_domain(domain, resolver)
+        named = _mail_hosts(found, resolver, ports)
+    except UndeterminedError as error:
+        found = error
+    return LookedUp(found, started, (datetime.now(UTC) - started).total_seconds(), named)
+
+
+def _mail_hosts(
+    found: DomainFacts, resolver: Resolver, ports: Sequence[int]
+) -> tuple[HostDns, ...]:
+    if not isinstance(found.exchange, MailExchange):
+        return ()
+    return tuple(
+        look_up_host(
+            host.name,
+            ports,
+            resolver,
+            addresses=host,
+            domain=found.domain,
+            exchange_security=found.exchange.records.security,
+        )
+        for host in found.exchange.hosts
+        if host.addresses
+    )
+
+
+def of_domain(
+    target: Target, known: LookedUp, visit: Callable[[HostAddresses], Examination | None]
+) -> tuple[Part, ...]:
+    """The domain, then its hosts in the order of their preference; `visit` makes the examination of
+    one, or None where it has no address to go to."""
+    named = []
+    for host in known.hosts:
+        examination = visit(host.addresses)
+        if examination is not None:
+            text = f"{host.name} (MX of {target.shown})"
+            mx = replace(target, text=text, name=host.name, shown=host.name, is_domain=False)
+            named.append(Part(mx, examination, host))
+    return (Part(target, looked_up=known, hosts=tuple(named)), *named)
+
+
+def held_against(host: HostDns, seen: TargetFacts) -> HostDns:
+    """The host with its TLSA records held against every chain that was served, per address and
+    kind of key."""
+    names = tuple(dict.fromkeys(filter(None, (host.name, host.domain))))
+    matches = []
+    for records in host.tlsa:
+        answer = records.answer
+        if isinstance(answer, Unknown) or answer.bogus or not answer.records:
+            continue
+        for each in seen.endpoints:
+            if each.endpoint.port == records.port:
+                matches += [
+                    _match(each.endpoint, answer.records, served, names, seen.started)
+                    for served in _chains(each)
+                ]
+    return replace(host, dane=tuple(matches))
+
+
+def _chains(each: EndpointFacts) -> Iterator[Handshake | ServedChain]:
+    """One per leaf; not those served to clients that send no name, which a DANE client does."""
+    candidates: list[Handshake | ServedChain] = [
+        one for one in (each.handshake, *each.further) if isinstance(one, Handshake)
+    ]
+    if each.tls is not None:
+        candidates += [one for one in each.tls.chains if one.sni is not None]
+    told = set()
+    for served in candidates:
+        if served.chain and served.chain[0].sha256 not in told:
+            told.add(served.chain[0].sha256)
+            yield served
+
+
+def _match(
+    endpoint: Endpoint,
+    records: Sequence[TlsaRecord],
+    served: Handshake | ServedChain,
+    names: Sequence[str],
+    at: datetime,
+) -> DaneMatch:
+    leaf = served.chain[0]
+    return DaneMatch(
+        endpoint,
+        leaf.public_key.algorithm,
+        leaf.sha256,
+        leaf.not_after,
+        tuple(
+            hold_against(
+                record,
+                served.chain,
+                served.verdict,
+                names,
+                at,
+                between_servers=endpoint.service.role is Role.MX,
+            )
+            for record in records
+        ),
+    )

@@ -1,0 +1,108 @@
+"""The part of the JSON Schema that describes what DNS says."""
+
+from __future__ import annotations
+
+from letterlock.model.dns_facts import Security
+from letterlock.report.schema_words import (
+    BOOL,
+    COUNT,
+    SHA256,
+    TERNARY,
+    TEXT,
+    TEXTS,
+    TIME,
+    Json,
+    array,
+    one_of,
+    or_null,
+    or_unknown,
+    ref,
+    said,
+    shape,
+)
+
+
+def answer(records: Json) -> Json:
+    """DNS's answer of one type."""
+    return shape(
+        "the records of one type at one name",
+        {
+            "name": TEXT,
+            "records": array(records),
+            "security": or_unknown(one_of(Security)),
+            "exists": said(BOOL, "no: the name itself does not exist"),
+            "aliases": said(TEXTS, "CNAMEs followed"),
+            "why": said(TEXT, "the resolver's words on a bogus answer"),
+        },
+    )
+
+
+_RESOLVER = shape(
+    "who was asked",
+    {"address": TEXT, "validates": said(TERNARY, "tried with broken signatures")},
+)
+DEFINITIONS: dict[str, Json] = {
+    "domain": shape(
+        "what DNS says of a mail domain",
+        {
+            "domain": said(TEXT, "in A-labels"),
+            "resolver": _RESOLVER,
+            "exchange": or_unknown(ref("exchange")),
+        },
+    ),
+    "exchange": shape(
+        "where mail for the domain goes",
+        {
+            "records": answer(shape("", {"preference": COUNT, "exchange": TEXT})),
+            "hosts": said(array(ref("host_addresses")), "the most wanted first"),
+            "implicit": said(BOOL, "no MX record: the domain's own address"),
+            "left_out": said(COUNT, "hosts beyond what is looked at"),
+        },
+    ),
+    "host_addresses": shape(
+        "a host and its addresses",
+        {"name": TEXT, "ipv4": or_unknown(answer(TEXT)), "ipv6": or_unknown(answer(TEXT))},
+    ),
+    "host": shape(
+        "what DNS says of a mail host",
+        {
+            "name": TEXT,
+            "domain": said(or_null(TEXT), "whose MX record led here"),
+            "resolver": _RESOLVER,
+            "exchange_security": said(or_null(or_unknown(one_of(Security))), "of that MX record"),
+            "addresses": ref("host_addresses"),
+            "tlsa": array(
+                shape("", {"port": COUNT, "answer": or_unknown(answer(ref("tlsa_record")))})
+            ),
+            "dane": array(ref("dane_match")),
+        },
+    ),
+    "tlsa_record": shape(
+        "a TLSA record as published",
+        {
+            "usage": COUNT,
+            "selector": COUNT,
+            "matching": COUNT,
+            "association": said(TEXT, "hexadecimal"),
+        },
+    ),
+    "dane_match": shape(
+        "a port's records held against a chain that is served there",
+        {
+            "endpoint": shape("", {"address": TEXT, "port": COUNT}),
+            "key_type": TEXT,
+            "sha256": said(SHA256, "the leaf's"),
+            "not_after": TIME,
+            "records": array(
+                shape(
+                    "",
+                    {
+                        "record": ref("tlsa_record"),
+                        "unusable": said(TEXT, "why clients pass it over, or empty"),
+                        "why_not": said(TEXT, "why it does not match, or empty"),
+                    },
+                )
+            ),
+        },
+    ),
+}

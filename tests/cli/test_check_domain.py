@@ -1,0 +1,131 @@
+"""`letterlock check` of a mail domain: DNS, then each mail server, over real DNS and Postfix."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from letterlock.certs.x509 import facts
+from tests.dns_lab import UNCHECKED, DnsLab, Signing
+from tests.machine import HOSTNAME, ForbiddenError, Machine, follow_guide
+
+pytestmark = pytest.mark.machine
+_TRUSTING = ("--ca-file", "/root/guide/root.pem", "--depth", "verdict")
+
+
+def leaf_digest(machine: Machine) -> str:
+    (leaf, *_) = x509.load_pem_x509_certificates(machine.read(f"/etc/ssl/certs/{HOSTNAME}.crt"))
+    return facts(leaf.public_bytes(Encoding.DER)).spki_sha256
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    try:
+        machine = Machine(tmp_path_factory.mktemp("shared"))
+    except ForbiddenError as reason:
+        pytest.skip(f"no private system here: {reason}")
+    with machine:
+        follow_guide(machine)
+        lab = DnsLab(machine)
+        lab.zone(
+            "example.com", f"@ MX 10 {HOSTNAME}.", "mail A 127.0.0.1",
+            f"_25._tcp.mail TLSA 3 1 1 {leaf_digest(machine)}",
+            f"_25._tcp.mail TLSA 3 1 1 {'ab' * 32}",
+            f"_587._tcp.mail TLSA 3 1 1 {'ab' * 32}",
+        )  # fmt: skip
+        lab.zone("bogus.example", f"@ MX 10 {HOSTNAME}.", signing=Signing.TAMPERED)
+        lab.zone("null.example", "@ MX 0 .")
+        lab.start()
+        machine.start()
+        yield machine
+
+
+def test_an_address_of_a_person(machine: Machine) -> None:
+    done = machine.warm_letterlock("check", "joe@example.com", *_TRUSTING, "--json", "-")
+    assert done.status == 0, (done.text, done.complaints)
+    report = json.loads(done.text)
+    domain, host = report["targets"]
+    assert domain["domain"]["exchange"]["records"]["security"] == "secure"
+    assert domain["domain"]["resolver"] == {"address": "127.0.0.1", "validates": True}
+    assert host["target"] == f"{HOSTNAME} (MX of example.com)"
+    assert host["name"] == HOSTNAME
+    (served,) = host["host"]["dane"]
+    assert [bool(each["why_not"]) for each in served["records"]].count(False) == 1
+    places = [(each["address"], each["port"]) for each in report["endpoints"]]
+    assert places == [("127.0.0.1", 25)]
+
+
+def test_on_the_screen(machine: Machine) -> None:
+    done = machine.warm_letterlock("check", "@example.com", *_TRUSTING, COLUMNS="80")
+    assert done.status == 0, (done.text, done.complaints)
+    assert "resolver  127.0.0.1 (validates)" in done.text
+    assert f"10 {HOSTNAME}  127.0.0.1 (secure)" in done.text
+    assert f"{HOSTNAME} (MX of example.com)" in done.text
+    assert "(matches ECDSA)" in done.text
+    assert "3 1 1 abababababababab… (matches nothing that is served)" in done.text
+    assert "TLS on 1 of 1 ports" in done.text
+    assert max(map(len, done.text.splitlines())) <= 80
+
+
+def test_dane_of_a_host(machine: Machine) -> None:
+    """Port 587's record matches nothing; OpenSSL says the same of both ports."""
+    done = machine.warm_letterlock(
+        "check", HOSTNAME, "--dns", "--port", "25", "--port", "587", *_TRUSTING, "--json", "-"
+    )
+    report = json.loads(done.text)
+    ours = {
+        each["endpoint"]["port"]: any(not one["why_not"] for one in each["records"])
+        for each in report["targets"][0]["host"]["dane"]
+    }
+    assert ours == {25: True, 587: False}
+    records = {25: leaf_digest(machine), 587: "ab" * 32}
+    for port, digest in records.items():
+        openssl = machine.run(
+            "openssl", "s_client", "-starttls", "smtp", "-connect", f"127.0.0.1:{port}",
+            "-dane_tlsa_domain", HOSTNAME, "-dane_tlsa_rrdata", f"3 1 1 {digest}",
+            "-verify_return_error", stdin=b"",
+        )  # fmt: skip
+        assert ("Verify return code: 0 (ok)" in openssl.text) is ours[port]
+    found = {each["id"]: each["severity"] for each in report["findings"]}
+    assert found["dane-mismatch"] == "medium"
+
+
+def test_a_bogus_domain_is_a_finding(machine: Machine) -> None:
+    done = machine.warm_letterlock("check", "--mx", "bogus.example", *_TRUSTING)
+    assert done.status == 1, done.complaints
+    assert "dnssec-bogus" in done.text
+
+
+def test_a_domain_without_mail(machine: Machine) -> None:
+    done = machine.warm_letterlock("check", "@null.example")
+    assert done.status == 0, done.complaints
+    assert "The domain says that it takes no mail" in done.text
+
+
+def test_a_resolver_that_does_not_validate_is_told(machine: Machine) -> None:
+    done = machine.warm_letterlock("check", "@example.com", *_TRUSTING, "--resolver", UNCHECKED)
+    assert "The resolver asked does not validate" in done.text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("@gone.example",), 3, "the domain gone.example does not exist; check the spelling"),
+        (("@example.com", "--resolver", "resolver.example"), 2, "is not the address of a resolver"),
+        (("@example.com", "--name", "x.example"), 2, "--name does not go with a mail domain"),
+        (("@example.com", "--name", "@x.example"), 2, "is an e-mail address: it is only a name"),
+        (("127.0.0.1", "--dns"), 2, "--dns asks for names, and there are only addresses"),
+        (("--mx", "example.com:25"), 2, "is not a mail domain"),
+    ],
+)
+def test_wrong_input_is_one_line(
+    machine: Machine, arguments: tuple[str, ...], status: int, said: str
+) -> None:
+    done = machine.warm_letterlock("check", *arguments)
+    assert done.status == status, done.complaints
+    (line,) = done.complaints
+    assert said in line
