@@ -165,9 +165,9 @@ OPTIONS = (
 )  # fmt: skip
 
 TARGETS = (
-    Case("a mail address", ("check", "me@example.com"),
-         "'me@example.com' is an e-mail address: looking up its servers comes with a later "
-         "version; name the mail server itself (the MX host of example.com)"),
+    Case("a mail address with a port", ("check", "me@example.com:25"),
+         "'example.com:25' in 'me@example.com:25' is not a mail domain; a port or an address "
+         "belongs to a mail server: name it without @"),
     Case("a URL", ("check", "https://example.com"),
          "'https://example.com' is a URL; give the host name alone"),
     Case("white space", ("check", "mail example.com"),

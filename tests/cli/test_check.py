@@ -155,7 +155,7 @@ def test_one_family(machine: Machine, option: str, address: str) -> None:
         (["mail example.com"], "contains white space"),
         (["a..b"], "an empty label"),
         (["a.example:0"], "'0' is not a port number"),
-        (["joe@example.com"], "is an e-mail address"),
+        (["joe@example.com:25"], "is not a mail domain"),
         (["good.example", "bad host"], "contains white space"),
         (["127.0.0.1:4433"], "none of the mail ports; say --service"),
         (["127.0.0.1", "--service", "gopher"], "--service gopher is unknown"),
