@@ -186,7 +186,7 @@ TARGETS = (
          "--timeout 0 is not between 0 and 600 seconds"),
     Case("a name that does not resolve", ("check", "mail.example.net"),
          "mail.example.net cannot be resolved: …; check the spelling, or give an address and "
-         "--name", status=3),
+         "--name (…)", status=3),
     Case("the result into a folder that is not there",
          ("check", "127.0.0.1", "--json", "/tmp/odd/none/x.json"),
          "--json /tmp/odd/none/x.json cannot be written: there is no folder /tmp/odd/none"),

@@ -120,8 +120,8 @@ def resolve(target: Target, family: Family = Family.BOTH) -> tuple[str, ...]:
     except socket.gaierror as error:
         raise UndeterminedError(
             f"{target.shown} cannot be resolved: {(error.strerror or str(error)).lower()}",
-            remedy="check the spelling, give an address and --name, or, for the mail servers of a "
-            f"domain, @{target.shown}",
+            remedy="check the spelling, or give an address and --name (a mail domain: "
+            f"@{target.shown})",
         ) from None
     addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
     return tuple(sorted(addresses, key=lambda address: ":" in address))
