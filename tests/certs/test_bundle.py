@@ -440,7 +440,10 @@ def test_ca_file_without_a_root(delivery: Delivery) -> None:
 def test_system_store(delivery: Delivery, monkeypatch: pytest.MonkeyPatch) -> None:
     tree = hierarchy()
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
-    empty = TrustStore.system(delivery.folder)
+    assert tree.root.facts not in TrustStore.system(delivery.folder), "this system's own"
+    with monkeypatch.context() as nowhere:
+        nowhere.setattr("letterlock.certs.trust.SYSTEM_FILES", ("/nowhere/roots.pem",))
+        empty = TrustStore.system(delivery.folder)
     assert tree.root.facts not in empty
     assert "none is installed" in empty.source
     bundle = delivery.folder / "etc/ssl/certs/ca-certificates.crt"

@@ -235,7 +235,7 @@ def _demand_certificate(
     host: str | None, options: SecureOptions, certificate: CertificateOptions
 ) -> None:
     if options.modernize:
-        if certificate != CertificateOptions(certs=()):
+        if certificate != CertificateOptions(certs=(), root=options.root):
             raise InputError(
                 "--modernize only renames settings: no certificate goes with it",
                 remedy="leave out one of the two (secure renames too)",
