@@ -19,7 +19,7 @@ VERBS = {
     "watch": "Look every hour, and tell what changed.",
     "explain": "Say what a finding means, and what to set.",
     "diff": "Say what changed between two reports of check.",
-    "schema": "Print the JSON Schema of what check or status writes.",
+    "schema": "Print the JSON Schema of what check, status or secure writes.",
     "deploy": "Bring a renewed certificate into service; made to be an ACME client's hook.",
     "hook": "Install, remove or show that hook, per ACME client.",
     "rollback": "Undo what an earlier run changed.",

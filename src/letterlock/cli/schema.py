@@ -15,6 +15,7 @@ _EPILOG = """Examples:
 \b
   letterlock schema > letterlock.schema.json
   letterlock schema status
+  letterlock schema secure
   letterlock check mail.example.com --json report.json
   check-jsonschema --schemafile letterlock.schema.json report.json
 
@@ -29,22 +30,27 @@ class Document(StrEnum):
 
     CHECK = "check"
     STATUS = "status"
+    SECURE = "secure"
 
 
 @app.command(epilog=_EPILOG)
 def schema(
     document: Annotated[
-        Document, typer.Argument(help="Whose JSON.", metavar="[check|status]")
+        Document, typer.Argument(help="Whose JSON.", metavar="[check|status|secure]")
     ] = Document.CHECK,
 ) -> None:
-    """Print the JSON Schema of what check or status writes.
+    """Print the JSON Schema of what check, status or secure writes.
 
     JSON Schema, draft 2020-12, of the document that `letterlock check --json` writes and
-    `letterlock diff` reads, or of what `letterlock status --json` writes.
+    `letterlock diff` reads, or of what `letterlock status --json` or `letterlock secure --json`
+    writes.
     """
-    if document is Document.STATUS:
-        from letterlock.report.status_schema import SCHEMA
-    else:
-        from letterlock.report.json_schema import SCHEMA
+    match document:
+        case Document.STATUS:
+            from letterlock.report.status_schema import SCHEMA
+        case Document.SECURE:
+            from letterlock.report.secure_schema import SCHEMA
+        case Document.CHECK:
+            from letterlock.report.json_schema import SCHEMA
 
     typer.echo(json.dumps(SCHEMA, indent=2))
