@@ -35,7 +35,11 @@ def secured(folder: Path, **options: Any) -> dict[str, Any]:
     """The task as a user writes it, with files of the host's."""
     files = {kind: [str(folder / f"rsa.{end}")] for kind, end in _ENDS.items()}
     given = files | {"ca_file": str(folder / "roots.pem"), "sasl": "dovecot", "host": HOSTNAME}
-    return {"name": _SECURE, "letterlock.mail.tls": {**_COMMON, **given, **options}}
+    whole = {**_COMMON, **given, **options}
+    return {
+        "name": _SECURE,
+        "letterlock.mail.tls": {name: value for name, value in whole.items() if value is not None},
+    }
 
 
 _ENDS = {"certificate": "crt", "chain": "bundle", "key": "key"}
@@ -100,7 +104,7 @@ def test_a_fleet(
         assert "diff" not in done
         facts = applied.result(host, _FACTS)["ansible_facts"]["letterlock"]
         jsonschema.validate(facts, STATUS)
-        assert facts["determined"] is True
+        assert facts["determined"] is True, facts["unknown"]
         assert {each["port"] for each in facts["served"]} == PORTS
         assert {each["stale"] for each in facts["served"]} == {False}
         assert {seen[0][0]["sha256"] for seen in (each["chains"] for each in facts["served"])} == {
@@ -159,7 +163,7 @@ def test_what_goes_wrong(make_machine: MakeMachine, tmp_path: Path) -> None:
         "locked": ({"wait": 0}, "refused or rolled back, the host is as it was", 4),
         "no program": ({"executable": "/opt/nothing"}, "/opt/nothing is no program", None),
         "not installed": ({"executable": "letterlok"}, "letterlok is not installed", None),
-        "no host": ({"host": None}, "host", None),
+        "no host": ({"host": None}, "following are missing: host", None),
         "three": ({"executable": str(tmp_path / "three")}, "no answer; try again (letterlock's", 3),
         "newer": ({"executable": str(tmp_path / "newer")}, "format_version 2", None),
         "dead": ({"executable": str(tmp_path / "dead")}, "it ended unexpectedly", -9),

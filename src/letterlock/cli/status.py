@@ -11,7 +11,7 @@ import typer
 from letterlock.cli.certificate_options import CaFile
 from letterlock.cli.check_output import FailOn, JsonFile, Nagios, Outputs, PrometheusFile, write_out
 from letterlock.cli.exit_code import ExitCode
-from letterlock.cli.live_system import Root
+from letterlock.cli.live_system import Root, enter_network
 from letterlock.cli.verb import verb
 from letterlock.model.errors import InputError
 from letterlock.model.finding import Severity
@@ -88,6 +88,7 @@ def take(root: Path, ca_file: str | None, name: str | None) -> StatusResult:
     from letterlock.status.run import status as take_status
 
     trust = TrustStore.from_file(ca_file) if ca_file else TrustStore.system(root)
+    enter_network(root)
     wanted = ascii_name(name) if name is not None else None
     with steps(total=3) as tell:
         taken = take_status(root, trust, wanted, tell)
