@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from tests.conf import corpus
 from tests.machine import HOSTNAME, PROGRAM, Machine
 
-from bench import check, names
+from bench import check, fleet, names
 from bench.measure import Peak, in_turn, peak, seconds
 
 _ROUNDS = 9
@@ -28,6 +28,7 @@ def main() -> int:
         kept += _secure(machine)
     kept += check.bench(_tell)
     kept += names.bench(_tell)
+    kept += fleet.bench(_tell)
     return 0 if all(kept) else 1
 
 
