@@ -2,8 +2,9 @@
 
 `python -m bench.fleet [HOSTS]`. Each host is a root of the laboratory below an overlay of its own,
 in a mount namespace that ends with the bench. The peer is a playbook of `postconf -e`,
-`postconf -M` and `lineinfile` that sets what `secure` sets there. It is played for real, since `postconf -e` has
-no check mode; it neither rehearses nor looks at a port, so plans are compared with it alone.
+`postconf -M` and `lineinfile` that sets the like of what `secure` sets there. It is played for
+real, since `postconf -e` has no check mode; it neither rehearses nor looks at a port, so plans
+are compared with it alone.
 """
 
 from __future__ import annotations
