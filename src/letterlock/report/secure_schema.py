@@ -6,7 +6,18 @@ from __future__ import annotations
 from typing import Any
 
 from letterlock.report import json_schema as shared
-from letterlock.report.json_schema import COUNT, TEXT, TEXTS, array, or_null, ref, said, shape
+from letterlock.report.schema_words import (
+    BOOL,
+    COUNT,
+    SHA256,
+    TEXT,
+    TEXTS,
+    array,
+    or_null,
+    ref,
+    said,
+    shape,
+)
 
 _CHANGE = shape(
     "one thing that becomes another",
@@ -28,7 +39,7 @@ _EXPECTATION = shape(
         "port": COUNT,
         "service": said(TEXT, "IANA's name"),
         "name": said(TEXT, "sent as SNI and verified"),
-        "leaf_sha256": shared.SHA256,
+        "leaf_sha256": SHA256,
         "key_type": said(or_null(TEXT), "to a client of that type alone; null: to any"),
     },
 )
@@ -71,7 +82,7 @@ SCHEMA = {
             "host": TEXT,
             "exit_code": said(COUNT, "of this run"),
             "error": said(or_null(TEXT), "what standard error said; null: nothing went wrong"),
-            "changed": said(shared.BOOL, "always false with --dry-run: see plan"),
+            "changed": said(BOOL, "always false with --dry-run: see plan"),
             "run": said(or_null(TEXT), "its id, for rollback; null: nothing was changed"),
             "plan": ref("plan"),
             "commands": said(TEXTS, "run to validate and reload"),
