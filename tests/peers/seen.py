@@ -71,7 +71,7 @@ def sslscan(run: Runner, endpoint: Endpoint, name: str) -> Seen:
     upgrade = _upgrade(endpoint)
     text = run(
         [
-            "sslscan", "--xml=-", "--show-certificate", f"--sni-name={name}",
+            "sslscan", "--xml=-", "--show-certificate", "--timeout=60", f"--sni-name={name}",
             *([f"--starttls-{upgrade}"] if upgrade else []),
             f"{endpoint.address}:{endpoint.port}",
         ]
