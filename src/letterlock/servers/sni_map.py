@@ -13,12 +13,7 @@ from collections.abc import Mapping
 from letterlock.model.errors import LetterlockError
 from letterlock.model.unknown import Unknown
 from letterlock.servers.postfix import Postfix
-
-#: Type → what postmap(1) appends to the source's name. All are one file; dbm and sdbm, which are
-#: two, are left to the admin.
-_BUILT = {"hash": ".db", "btree": ".db", "lmdb": ".lmdb", "cdb": ".cdb"}
-#: Read from its text when a process opens it: nothing is built.
-_TEXT = "texthash"
+from letterlock.servers.sni_tables import INDEX_ENDINGS, WITHOUT_INDEX
 
 
 def split_table(table: str) -> tuple[str, str]:
@@ -30,13 +25,13 @@ def split_table(table: str) -> tuple[str, str]:
 def built_file(table: str) -> str | None:
     """The file that postmap makes of a table's source; None for a type without one."""
     kind, path = split_table(table)
-    suffix = _BUILT.get(kind)
+    suffix = INDEX_ENDINGS.get(kind)
     return f"{path}{suffix}" if suffix and path.startswith("/") else None
 
 
 def read_from_text(table: str) -> bool:
     """Whether its processes read the source itself."""
-    return split_table(table)[0] == _TEXT
+    return split_table(table)[0] == WITHOUT_INDEX
 
 
 def held_entries(postfix: Postfix, table: str) -> Mapping[str, bytes] | Unknown:
@@ -59,11 +54,11 @@ def source_entries(postfix: Postfix, table: str) -> Mapping[str, tuple[str, ...]
     """Server name or `.domain` → the files that its source names, in their order, as Postfix's own
     reader of such texts takes them."""
     kind, path = split_table(table)
-    if kind not in _BUILT and kind != _TEXT:
+    if kind not in INDEX_ENDINGS and kind != WITHOUT_INDEX:
         return Unknown(f"what a {kind} table is made from is not known here")
     if not postfix.tools.outside(path).is_file():
         return Unknown(f"its source {path} is not there")
-    lines = _listed(postfix, f"{_TEXT}:{path}")
+    lines = _listed(postfix, f"{WITHOUT_INDEX}:{path}")
     if isinstance(lines, Unknown):
         return lines
     return {
