@@ -264,10 +264,14 @@ def commands(prepared: Prepared) -> list[str]:
 def refuse_taken_ports(prepared: Prepared, starting: bool) -> None:
     """Raise RefusedError where another program holds a port that a server would have to open: one
     that the plan adds, and with `starting` also those of a stopped server."""
-    exempt: set[int] = set()
-    for server in prepared.servers:
-        if server.running() or not starting:
-            exempt.update(endpoint.port for endpoint in server.endpoints())
+    exempt = {
+        endpoint.port
+        for server in prepared.servers
+        if starting and server.running()
+        for endpoint in server.endpoints()
+    }
+    if not starting:
+        exempt = set(prepared.configurations.ports())
     for port in sorted({e.endpoint.port for e in prepared.plan.expectations} - exempt):
         owner = holder(port)
         if owner is not None:

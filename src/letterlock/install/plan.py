@@ -46,6 +46,12 @@ class Configurations:
     postfix_name: str = "Postfix"
     other_ports: frozenset[int] = frozenset()
 
+    def ports(self) -> frozenset[int]:
+        """Every port that one of the servers has to open as they are configured now."""
+        read = (self.postfix, self.dovecot, *(each.configuration for each in self.instances))
+        ends = (endpoint for each in read if each for endpoint in each.endpoints())
+        return self.other_ports.union(endpoint.port for endpoint in ends)
+
 
 def plan_secure(
     intent: Intent,
