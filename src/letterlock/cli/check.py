@@ -76,7 +76,7 @@ def check(
     targets: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="TARGET",
+            metavar="TARGET...",
             help="A host name, an IPv4 or IPv6 address, or either with a port: HOST:PORT, "
             "[IPv6]:PORT; or an e-mail address or @DOMAIN for a domain's mail servers.",
             show_default=False,

@@ -37,7 +37,7 @@ def explain(
     ids: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="ID",
+            metavar="ID...",
             help="A finding's name as check prints it; none lists them all.",
             show_default=False,
         ),
