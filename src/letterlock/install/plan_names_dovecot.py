@@ -165,7 +165,15 @@ def _refuse_shared(block: _NameBlock, wanted: Mapping[str, ServedName]) -> None:
         raise _shared(block)
 
 
-def _lines_of(draft: DovecotDraft, served: ServedName) -> list[tuple[Spelling, str]]:
+def _inherited(draft: DovecotDraft) -> tuple[Spelling, ...]:
+    """The settings of a second certificate that hold outside all blocks, and so in every block
+    that does not empty them."""
+    return tuple(row for row in _rows(draft, _ALTERNATIVE) if draft.tree.get(row.name))
+
+
+def _lines_of(
+    draft: DovecotDraft, served: ServedName, inherited: Sequence[Spelling]
+) -> list[tuple[Spelling, str]]:
     """Each setting of a name's block with its value. Raises InputError where this Dovecot cannot
     serve that many certificates."""
     lines: list[tuple[Spelling, str]] = []
@@ -175,8 +183,7 @@ def _lines_of(draft: DovecotDraft, served: ServedName) -> list[tuple[Spelling, s
             raise InputError(f"Dovecot {draft.before.version} serves one certificate per name")
         lines += zip(rows, _files(rows, pair), strict=True)
     if len(served.pairs) == 1:
-        # A block has what holds around it: there is no second certificate of this name.
-        lines += [(row, "") for row in _rows(draft, _ALTERNATIVE) if draft.tree.get(row.name)]
+        lines += [(row, "") for row in inherited]
     return lines
 
 
@@ -191,8 +198,9 @@ def _renew(draft: DovecotDraft, edits: Mapping[tuple[str, ...], ServedName]) -> 
     }
     values: dict[str, dict[int, str]] = {}
     alternative = {row.name for row in _rows(draft, _ALTERNATIVE)}
+    inherited = _inherited(draft)
     for path, served in edits.items():
-        lines = {row.name: (row, value) for row, value in _lines_of(draft, served)}
+        lines = {row.name: (row, value) for row, value in _lines_of(draft, served, inherited)}
         for name, (row, value) in lines.items():
             setting = present.get((path, name))
             if setting is None:
@@ -248,9 +256,11 @@ def _is_wildcard(path: tuple[str, ...]) -> bool:
 
 def _bodies(draft: DovecotDraft, names: Sequence[ServedName]) -> list[str]:
     bodies = []
+    inherited = _inherited(draft)
     for served in names:
+        lines = _lines_of(draft, served, inherited)
         bodies.append(f"local_name {served.name} {{")
-        bodies += [f"  {row.name} = {value}".rstrip() for row, value in _lines_of(draft, served)]
+        bodies += [f"  {row.name} = {value}".rstrip() for row, value in lines]
         bodies.append("}")
     return bodies
 
