@@ -50,6 +50,25 @@ def guide_machine(make_machine: MakeMachine) -> Machine:
     return machine
 
 
+#: The tests that take longest, a minute and more. One of them begun last keeps one worker busy and
+#: the others idle.
+_LONGEST = ("tests/renew/", "tests/faults/test_secure", "tests/corpus/", "tests/lab/test_matrix")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The longest tests first, shared out: each worker begins with its own part of the list."""
+    workers: int = getattr(config, "workerinput", {}).get("workercount", 1)
+    longest = [item for item in items if item.nodeid.startswith(_LONGEST)]
+    others = [item for item in items if not item.nodeid.startswith(_LONGEST)]
+    share = -(-len(items) // workers)
+    ordered: list[pytest.Item] = []
+    for worker in range(workers):
+        first = longest[worker::workers]
+        ordered += first + others[: share - len(first)]
+        del others[: share - len(first)]
+    items[:] = ordered + others
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     tell_points(terminalreporter)
     skipped = terminalreporter.stats.get("skipped", [])
