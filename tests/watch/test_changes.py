@@ -61,6 +61,16 @@ def test_what_could_not_be_seen_is_not_over(place: str) -> None:
     assert watched.sees(blind="/etc/other.pem") == OVER
 
 
+def test_a_stale_certificate_is_over_when_no_port_serves_it_any_more() -> None:
+    """Postfix's processes end one by one: one port's next process is no end of it."""
+    watched, other = Watched(), replace(STALE, place="[::1]:465")
+    assert watched.sees(STALE, other) == (2, 0, 0)
+    assert watched.sees(STALE) == NOTHING
+    assert watched.sees(STALE, other) == NOTHING
+    assert watched.sees(FILE, other) == NEWS
+    assert watched.sees() == (0, 0, 3)
+
+
 def test_a_source_that_is_missing_says_nothing() -> None:
     watched = Watched()
     watched.sees(STALE)

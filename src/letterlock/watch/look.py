@@ -9,6 +9,11 @@ from datetime import datetime
 from letterlock.model.certificate import Certificate
 from letterlock.watch.fault import Fault, Key
 
+#: Faults of the certificate that a server's processes began with. Postfix's end one by one, each
+#: after its last client (postconf(5), max_idle and max_use): until all have, one connection shows
+#: the new certificate and the next one the old.
+_OF_PROCESSES = frozenset({"certificate-stale", "sni-map-stale"})
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -66,7 +71,13 @@ class Look:
 
     def sees(self, key: Key) -> bool:
         """Whether the absence of a fault means that it is over."""
-        return key not in self.wavering and any(part.sees(key) for part in self.parts)
+        if key in self.wavering or self._shows_elsewhere(key):
+            return False
+        return any(part.sees(key) for part in self.parts)
+
+    def _shows_elsewhere(self, key: Key) -> bool:
+        source, id, *_ = key
+        return id in _OF_PROCESSES and any(each[:2] == (source, id) for each in self.faults)
 
     @property
     def served(self) -> Iterator[tuple[Place, tuple[Certificate, ...]]]:
