@@ -12,6 +12,7 @@ from letterlock.certs.trust import TrustStore
 from letterlock.check_parts import Find, Part, domains, hosts, of_domain
 from letterlock.findings.assess import assess, judge
 from letterlock.findings.exchange import domain_determined
+from letterlock.findings.mta_sts import sts_determined
 from letterlock.findings.reach import determined
 from letterlock.model.dns_facts import HostAddresses
 from letterlock.model.errors import InputError, UndeterminedError
@@ -29,6 +30,7 @@ from letterlock.model.service import (
 from letterlock.model.tls_facts import Depth
 from letterlock.model.verdict import Verdict
 from letterlock.probe.examine import Examination, Manners, examine
+from letterlock.probe.https import Web
 from letterlock.probe.lookup.resolver import Resolver
 from letterlock.probe.plan import ChainReader, Demands, Planner
 from letterlock.probe.resolve import Family, Target, resolve
@@ -58,6 +60,8 @@ class Request:
     resolver: Resolver | None = None
     dns: bool = False
     online: bool = False
+    #: How pages are fetched that DNS leads to (MTA-STS); None: from anywhere, by `trust`.
+    web: Web | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +152,8 @@ def _parts(targets: Sequence[Target], request: Request) -> Iterator[tuple[Part, 
     resolver = request.resolver or (Resolver.system() if wanted or named else None)
     known, told = {}, {}
     if resolver is not None:
-        known = domains(wanted, resolver, request.ports or (SMTP.port,))
+        web = request.web or Web(request.trust)
+        known = domains(wanted, resolver, web, request.ports or (SMTP.port,))
         told = hosts(named, resolver, partial(_ports, request))
     for target in targets:
         if target.is_domain:
@@ -242,7 +247,8 @@ class _Run:
             return
         facts = part.facts()
         if facts.domain is not None:
-            self._done(Checked(facts, assess(facts), domain_determined(facts.domain), interrupted))
+            known = domain_determined(facts.domain) and sts_determined(facts.domain)
+            self._done(Checked(facts, assess(facts), known, interrupted))
             return
         asked_for_ports = part.target.port is not None or bool(self._request.ports)
         known = determined(facts, asked_for_ports)

@@ -18,14 +18,17 @@ from letterlock.model.dns_facts import (
     MailExchange,
     TlsaRecord,
 )
+from letterlock.model.dns_promises import StsForHost, StsMode
 from letterlock.model.errors import UndeterminedError
 from letterlock.model.facts import EndpointFacts, Handshake, TargetFacts
 from letterlock.model.service import Endpoint, Role
 from letterlock.model.tls_facts import ServedChain
 from letterlock.model.unknown import Unknown
 from letterlock.probe.examine import Examination
+from letterlock.probe.https import Web
 from letterlock.probe.lookup.domain import look_up_domain
 from letterlock.probe.lookup.host import look_up_host
+from letterlock.probe.lookup.promises import look_up_promises
 from letterlock.probe.lookup.resolver import Resolver
 from letterlock.probe.resolve import Target
 
@@ -99,10 +102,10 @@ class Part:
 
 
 def domains(
-    targets: Sequence[Target], resolver: Resolver, ports: Sequence[int]
+    targets: Sequence[Target], resolver: Resolver, web: Web, ports: Sequence[int]
 ) -> dict[Target, LookedUp]:
     """Look all of them up with their hosts, which are to be visited on `ports`; several at once."""
-    found = _at_once(lambda target: _look_up(target.name, resolver, ports), targets)
+    found = _at_once(lambda target: _look_up(target.name, resolver, web, ports), targets)
     return dict(zip(targets, found, strict=True))
 
 
@@ -125,12 +128,12 @@ def _at_once(look: Callable[[Target], _Found], targets: Sequence[Target]) -> lis
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _look_up(domain: str, resolver: Resolver, ports: Sequence[int]) -> LookedUp:
+def _look_up(domain: str, resolver: Resolver, web: Web, ports: Sequence[int]) -> LookedUp:
     started = datetime.now(UTC)
     found: DomainFacts | UndeterminedError
     named: tuple[HostDns, ...] = ()
     try:
-        found = look_up_domain(domain, resolver)
+        found = look_up_promises(look_up_domain(domain, resolver), resolver, web)
         named = _mail_hosts(found, resolver, ports)
     except UndeterminedError as error:
         found = error
@@ -142,7 +145,7 @@ def _mail_hosts(
 ) -> tuple[HostDns, ...]:
     if not isinstance(found.exchange, MailExchange):
         return ()
-    return tuple(
+    told = [
         look_up_host(
             host.name,
             ports,
@@ -153,7 +156,15 @@ def _mail_hosts(
         )
         for host in found.exchange.hosts
         if host.addresses
-    )
+    ]
+    return tuple(replace(host, sts=_policy_for(host.name, found)) for host in told)
+
+
+def _policy_for(host: str, found: DomainFacts) -> StsForHost | None:
+    policy = found.sts.in_force if found.sts else None
+    if policy is None or policy.mode is StsMode.NONE:
+        return None
+    return StsForHost(found.domain, policy.mode, policy.pattern_for(host))
 
 
 def of_domain(

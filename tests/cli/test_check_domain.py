@@ -12,9 +12,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from letterlock.certs.x509 import facts
 from tests.dns_lab import UNCHECKED, DnsLab, Signing
 from tests.machine import HOSTNAME, ForbiddenError, Machine, follow_guide
+from tests.web_lab import WebLab, page
 
 pytestmark = pytest.mark.machine
-_TRUSTING = ("--ca-file", "/root/guide/root.pem", "--depth", "verdict")
+_TRUSTING = ("--ca-file", "/root/roots.pem", "--depth", "verdict")
+_POLICY = b"version: STSv1\r\nmode: enforce\r\nmx: %s\r\nmax_age: 604800\r\n"
 
 
 def leaf_digest(machine: Machine) -> str:
@@ -28,17 +30,25 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         machine = Machine(tmp_path_factory.mktemp("shared"))
     except ForbiddenError as reason:
         pytest.skip(f"no private system here: {reason}")
-    with machine:
+    with machine, WebLab(machine) as web:
         follow_guide(machine)
+        machine.write("/root/roots.pem", machine.read("/root/guide/root.pem") + web.root)
         lab = DnsLab(machine)
         lab.zone(
-            "example.com", f"@ MX 10 {HOSTNAME}.", "mail A 127.0.0.1",
+            "example.com", f"@ MX 10 {HOSTNAME}.", "mail A 127.0.0.1", "also A 127.0.0.1",
             f"_25._tcp.mail TLSA 3 1 1 {leaf_digest(machine)}",
             f"_25._tcp.mail TLSA 3 1 1 {'ab' * 32}",
             f"_587._tcp.mail TLSA 3 1 1 {'ab' * 32}",
+            '_mta-sts TXT "v=STSv1; id=1"', "mta-sts A 127.0.2.1",
         )  # fmt: skip
         lab.zone("bogus.example", f"@ MX 10 {HOSTNAME}.", signing=Signing.TAMPERED)
         lab.zone("null.example", "@ MX 0 .")
+        lab.zone(
+            "strange.example", "@ MX 10 also.example.com.", '_mta-sts TXT "v=STSv1; id=1"',
+            "mta-sts A 127.0.2.2",
+        )  # fmt: skip
+        web.site("127.0.2.1", "mta-sts.example.com", page(_POLICY % b"mail.example.com"))
+        web.site("127.0.2.2", "mta-sts.strange.example", page(_POLICY % b"*.example.com"))
         lab.start()
         machine.start()
         yield machine
@@ -55,6 +65,8 @@ def test_an_address_of_a_person(machine: Machine) -> None:
     assert host["name"] == HOSTNAME
     (served,) = host["host"]["dane"]
     assert [bool(each["why_not"]) for each in served["records"]].count(False) == 1
+    assert domain["domain"]["sts"]["policy"]["mx"] == [HOSTNAME]
+    assert host["host"]["sts"] == {"domain": "example.com", "mode": "enforce", "pattern": HOSTNAME}
     places = [(each["address"], each["port"]) for each in report["endpoints"]]
     assert places == [("127.0.0.1", 25)]
 
@@ -66,6 +78,8 @@ def test_on_the_screen(machine: Machine) -> None:
     assert f"10 {HOSTNAME}  127.0.0.1 (secure)" in done.text
     assert f"{HOSTNAME} (MX of example.com)" in done.text
     assert "(matches ECDSA)" in done.text
+    assert "MTA-STS   mode enforce (id 1, for 7 days)" in done.text
+    assert "a sender delivers (example.com, mode enforce, mx mail.example.com)" in done.text
     assert "3 1 1 abababababababab… (matches nothing that is served)" in done.text
     assert "TLS on 1 of 1 ports" in done.text
     assert max(map(len, done.text.splitlines())) <= 80
@@ -98,6 +112,14 @@ def test_a_bogus_domain_is_a_finding(machine: Machine) -> None:
     done = machine.warm_letterlock("check", "--mx", "bogus.example", *_TRUSTING)
     assert done.status == 1, done.complaints
     assert "dnssec-bogus" in done.text
+
+
+def test_mail_that_a_policy_turns_away(machine: Machine) -> None:
+    """The host is one that the policy names, and its certificate is for another name."""
+    done = machine.warm_letterlock("check", "@strange.example", *_TRUSTING)
+    assert done.status == 1, done.complaints
+    assert "a sender does not deliver (strange.example, mode enforce)" in done.text
+    assert "mta-sts-not-delivered" in done.text
 
 
 def test_a_domain_without_mail(machine: Machine) -> None:

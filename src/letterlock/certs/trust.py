@@ -100,12 +100,17 @@ class TrustStore:
         are the caller's to check."""
         return tuple(facts(found) for found in self._named(name_keys(certificate.der)[1]))
 
+    def roots(self) -> tuple[bytes, ...]:
+        """All anchors, as DER."""
+        return tuple(root for same in self._by_name().values() for root in same)
+
     def _named(self, name: NameKey | None) -> list[bytes]:
-        if name is None:
-            return []
+        return [] if name is None else self._by_name().get(name, [])
+
+    def _by_name(self) -> dict[NameKey, list[bytes]]:
         if self._index is None:
             self._index = self._indexed()
-        return self._index.get(name, [])
+        return self._index
 
     def _indexed(self) -> dict[NameKey, list[bytes]]:
         index: dict[NameKey, list[bytes]] = {}

@@ -14,6 +14,7 @@ from letterlock.findings import (
     installed,
     known_faults,
     login,
+    mta_sts,
     parity,
     protocols,
     reach,
@@ -74,10 +75,12 @@ _OF_A_TARGET: tuple[Callable[[TargetFacts], Iterator[Finding]], ...] = (
     revocation.revocation,
     exchange.host_security,
     dane.dane,
+    mta_sts.delivery,
 )
 _OF_A_DOMAIN: tuple[Callable[[DomainFacts], Iterator[Finding]], ...] = (
     exchange.exchange,
     exchange.security,
+    mta_sts.policy,
 )
 
 

@@ -177,11 +177,11 @@ def security(facts: DomainFacts) -> Iterator[Finding]:
     yield from _resolver(facts.resolver)
     if isinstance(facts.exchange, Unknown):
         return
-    yield from _bogus("MX", facts.exchange.records)
+    yield from bogus("MX", facts.exchange.records)
     for host in facts.exchange.hosts:
         for kind, known in (("A", host.ipv4), ("AAAA", host.ipv6)):
             if isinstance(known, Answer):
-                yield from _bogus(kind, known)
+                yield from bogus(kind, known)
     unsigned = tuple(dict.fromkeys(_unsigned(facts.exchange)))
     if unsigned:
         yield DNSSEC_INSECURE.of_server(", ".join(unsigned), Severity.LOW)
@@ -195,7 +195,8 @@ def _resolver(resolver: ResolverFacts) -> Iterator[Finding]:
         yield COULD_NOT_DETERMINE.of_server(text, Severity.INFO)
 
 
-def _bogus(kind: str, answer: Answer[object]) -> Iterator[Finding]:
+def bogus(kind: str, answer: Answer[object]) -> Iterator[Finding]:
+    """Where its signatures are broken."""
     if answer.bogus:
         why = f" ({answer.why})" if answer.why else ""
         text = f"{kind} of {answer.name}: given only without validation{why}"
@@ -230,6 +231,6 @@ def host_security(target: TargetFacts) -> Iterator[Finding]:
     yield from _resolver(host.resolver)
     for kind, known in (("A", host.addresses.ipv4), ("AAAA", host.addresses.ipv6)):
         if isinstance(known, Answer):
-            yield from _bogus(kind, known)
+            yield from bogus(kind, known)
         elif known.cause is not Cause.NOT_APPLICABLE:
             yield COULD_NOT_DETERMINE.of_server(f"{host.name}: {known.reason}", Severity.INFO)

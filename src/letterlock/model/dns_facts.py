@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
 
+from letterlock.model.dns_promises import StsFacts, StsForHost
 from letterlock.model.service import Endpoint
 from letterlock.model.unknown import Unknown
 
@@ -110,11 +111,12 @@ class MailExchange:
 
 @dataclass(frozen=True, slots=True)
 class DomainFacts:
-    """All that DNS tells of a mail domain."""
+    """All that DNS tells of a mail domain, and what it leads to; None: not asked."""
 
     domain: str
     resolver: ResolverFacts
     exchange: MailExchange | Unknown
+    sts: StsFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,8 @@ class HostDns:
     addresses: HostAddresses
     tlsa: tuple[TlsaSet, ...] = ()
     dane: tuple[DaneMatch, ...] = ()
+    #: What the domain's MTA-STS policy says of this host; None where there is none in force.
+    sts: StsForHost | None = None
 
     @property
     def leads_securely(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from letterlock.model.dns_facts import Security
+from letterlock.model.dns_promises import StsMode
 from letterlock.report.schema_words import (
     BOOL,
     COUNT,
@@ -48,6 +49,7 @@ DEFINITIONS: dict[str, Json] = {
             "domain": said(TEXT, "in A-labels"),
             "resolver": _RESOLVER,
             "exchange": or_unknown(ref("exchange")),
+            "sts": said(or_null(ref("sts")), "MTA-STS"),
         },
     ),
     "exchange": shape(
@@ -75,6 +77,38 @@ DEFINITIONS: dict[str, Json] = {
                 shape("", {"port": COUNT, "answer": or_unknown(answer(ref("tlsa_record")))})
             ),
             "dane": array(ref("dane_match")),
+            "sts": or_null(
+                shape(
+                    "what the domain's MTA-STS policy says of this host",
+                    {
+                        "domain": TEXT,
+                        "mode": one_of(StsMode),
+                        "pattern": said(or_null(TEXT), "the mx line that it matches"),
+                    },
+                )
+            ),
+        },
+    ),
+    "sts": shape(
+        "MTA-STS of a domain as senders find it",
+        {
+            "record": said(or_unknown(answer(TEXT)), "all texts at _mta-sts"),
+            "id": TEXT,
+            "fault": said(TEXT, "why senders have no policy, or empty"),
+            "host": said(or_null(ref("host_addresses")), "of mta-sts.DOMAIN"),
+            "policy": or_null(
+                or_unknown(
+                    shape(
+                        "the policy",
+                        {
+                            "mode": one_of(StsMode),
+                            "mx": TEXTS,
+                            "max_age": said(COUNT, "seconds"),
+                            "ignored": said(TEXTS, "fields that senders pass over"),
+                        },
+                    )
+                )
+            ),
         },
     ),
     "tlsa_record": shape(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from letterlock.model.dns_facts import (
     Answer,
@@ -14,7 +14,9 @@ from letterlock.model.dns_facts import (
     TlsaRecord,
     TlsaSet,
 )
+from letterlock.model.finding import Finding
 from letterlock.model.unknown import Cause, Unknown
+from letterlock.report.promise_rows import promise_rows, sts_row
 from letterlock.report.sheet import Phrase, Row
 from letterlock.report.suites import Tone
 
@@ -29,8 +31,10 @@ def domain_rows(facts: DomainFacts) -> list[Row]:
     """One row for each kind of record."""
     rows = [Row("resolver", (_resolver(facts),))]
     if isinstance(facts.exchange, Unknown):
-        return [*rows, Row("MX", (Phrase(str(facts.exchange)),))]
-    return [*rows, Row("MX", tuple(_exchange(facts.exchange)), stacked=True)]
+        rows.append(Row("MX", (Phrase(str(facts.exchange)),)))
+    else:
+        rows.append(Row("MX", tuple(_exchange(facts.exchange)), stacked=True))
+    return [*rows, *promise_rows(facts)]
 
 
 def _resolver(facts: DomainFacts) -> Phrase:
@@ -77,10 +81,13 @@ def _tone(answer: Answer[object]) -> Tone:
     return Tone.PLAIN if isinstance(answer.security, Unknown) else _TONES[answer.security]
 
 
-def host_rows(host: HostDns) -> list[Row]:
-    """The TLSA records of each port that has some, each with what it matches; none where there is
-    nothing to tell."""
+def host_rows(host: HostDns, findings: Iterable[Finding]) -> list[Row]:
+    """The TLSA records of each port that has some, each with what it matches; what MTA-STS makes of
+    the host, by the `findings` on it. None where there is nothing to tell."""
     rows = []
+    if host.sts is not None:
+        refused = any(one.id == "mta-sts-not-delivered" for one in findings)
+        rows.append(sts_row(host.sts, refused))
     for found in host.tlsa:
         label = f"TLSA {found.port}"
         if isinstance(found.answer, Unknown):

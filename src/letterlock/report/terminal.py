@@ -76,7 +76,7 @@ def _print(screen: _Screen) -> None:
     if facts.domain is not None:
         console.print(rows_grid(domain_rows(facts.domain)))
         console.print()
-    if facts.host is not None and (rows := host_rows(facts.host)):
+    if facts.host is not None and (rows := host_rows(facts.host, screen.result.findings)):
         console.print(rows_grid(rows))
         console.print()
     for address in addresses:

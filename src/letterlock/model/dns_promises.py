@@ -1,0 +1,73 @@
+"""What a mail domain promises beside its MX records: MTA-STS, reports, and where its users go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from letterlock.model.unknown import Unknown
+
+if TYPE_CHECKING:
+    from letterlock.model.dns_facts import Answer, HostAddresses
+
+
+class StsMode(StrEnum):
+    """What a sender does with mail that the policy speaks against (RFC 8461 section 5)."""
+
+    ENFORCE = "enforce"
+    TESTING = "testing"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class StsPolicy:
+    """An MTA-STS policy (RFC 8461 section 3.2). `mx` are host names or `*.` and a domain, in lower
+    case; `max_age` is in seconds; `ignored` are the fields that senders pass over: repeated ones,
+    and those that the RFC does not have."""
+
+    mode: StsMode
+    mx: tuple[str, ...]
+    max_age: int
+    ignored: tuple[str, ...] = ()
+
+    def pattern_for(self, host: str) -> str | None:
+        """The first pattern that a host name in A-labels matches (RFC 8461 section 4.1): a `*`
+        stands for exactly one label."""
+        name = host.lower().rstrip(".")
+        label, _, parent = name.partition(".")
+        for pattern in self.mx:
+            if pattern == name or (label and pattern == f"*.{parent}"):
+                return pattern
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class StsFacts:
+    """MTA-STS of a domain as a sender finds it. `record` are all texts at `_mta-sts`; `id` that of
+    the one that counts; `fault` why senders have no policy although something is published: of
+    the record, of the way to the policy, or of the policy itself. `host` are the addresses of
+    `mta-sts.DOMAIN`, None where no record leads to it. `policy` is Unknown where it could not be
+    had, None where nobody asks for it."""
+
+    record: Answer[str] | Unknown
+    id: str = ""
+    fault: str = ""
+    host: HostAddresses | None = None
+    policy: StsPolicy | Unknown | None = None
+
+    @property
+    def in_force(self) -> StsPolicy | None:
+        """The policy that senders go by, where there is one."""
+        if self.fault or not isinstance(self.policy, StsPolicy):
+            return None
+        return self.policy
+
+
+@dataclass(frozen=True, slots=True)
+class StsForHost:
+    """How a policy speaks of one MX host: `pattern` is the one that it matches, or None."""
+
+    domain: str
+    mode: StsMode
+    pattern: str | None

@@ -1,0 +1,197 @@
+"""What a domain promises, from real DNS and over real HTTPS, kept or hostile."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from letterlock.model.dns_facts import Answer, Security
+from letterlock.model.dns_promises import StsFacts, StsMode, StsPolicy
+from letterlock.model.unknown import Unknown
+from letterlock.probe.fetch import Bounds
+from letterlock.probe.https import Web
+from letterlock.probe.lookup import sts as sts_module
+from letterlock.probe.lookup.resolver import Resolver
+from letterlock.probe.lookup.sts import POLICY_BOUNDS, look_up_sts
+from tests.dns_lab import VALIDATING, DnsLab, Signing
+from tests.machine import ForbiddenError, Machine
+from tests.web_lab import Answer as Said
+from tests.web_lab import WebLab, page
+
+pytestmark = pytest.mark.machine
+POLICY = b"version: STSv1\r\nmode: enforce\r\nmx: *.good.example\r\nmax_age: 604800\r\n"
+TXT = '"v=STSv1; id=1;"'
+#: Held back until a test is over, so that no server's thread sleeps.
+OVER = threading.Event()
+
+
+def endless(_path: str) -> Iterator[bytes]:
+    yield b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n"
+    while True:
+        yield b"x: y\n" * 4000
+
+
+def dawdling(_path: str) -> Iterator[bytes]:
+    """A byte, and another, and for ever: each within any bound for a step."""
+    yield b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n"
+    while not OVER.wait(0.05):
+        yield b"v"
+
+
+def silent(_path: str) -> Iterator[bytes]:
+    OVER.wait(60)
+    yield b""
+
+
+def padded(size: int) -> bytes:
+    """The policy, made as long with a field that nobody knows."""
+    return POLICY + b"x: " + b"y" * (size - len(POLICY) - 5) + b"\r\n"
+
+
+#: Name of a zone → what its web server says, and what we say of that; None: it is accepted.
+HOSTILE: dict[str, tuple[Said, str | None]] = {
+    "lf": (page(POLICY.replace(b"\r\n", b"\n"), "Text/Plain; charset=utf-8"), None),
+    "whole": (page(padded(64 * 1024)), None),
+    "large": (page(padded(64 * 1024 + 1)), "gives more than 64 KiB"),
+    "endless": (endless, "gives more than 64 KiB"),
+    "dawdling": (dawdling, "takes longer than"),
+    "silent": (silent, "takes longer than"),
+    "redirect": (
+        page(b"", status="301 Moved", more="Location: https://mta-sts.good.example/\r\n"),
+        "answers 301, a redirect",
+    ),
+    "missing": (page(b"", status="404 Not Found"), "answers 404"),
+    "partial": (page(POLICY, status="206 Partial Content"), "answers 206"),
+    "html": (page(POLICY, "text/html"), "comes as 'text/html', not text/plain"),
+    "coded": (page(POLICY, more="Content-Encoding: gzip\r\n"), "sends it coded"),
+    "broken": (page(b"version: STSv1\n"), "the policy has no mode"),
+    "babble": (page(b"", status="\x00\xff"), "mta-sts.babble.example: "),
+}
+
+
+@dataclass(frozen=True)
+class Lab:
+    machine: Machine
+    web: WebLab
+
+    def sts(self, domain: str, **more: object) -> StsFacts:
+        resolver = Resolver.parse(VALIDATING)
+        web = Web(self.web.trust(), **more)  # type: ignore[arg-type]
+        return self.machine.call(lambda: look_up_sts(domain, resolver, web))
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    try:
+        machine = Machine()
+    except ForbiddenError as reason:
+        pytest.skip(f"no private system here: {reason}")
+    with machine, WebLab(machine) as web:
+        dns = DnsLab(machine)
+        put_up_sts(dns, web)
+        dns.start()
+        yield Lab(machine, web)
+        OVER.set()
+
+
+def put_up_sts(dns: DnsLab, web: WebLab) -> None:
+    dns.zone("good.example", "@ MX 10 a", f"_mta-sts TXT {TXT}", "mta-sts A 127.0.2.1")
+    web.site("127.0.2.1", "mta-sts.good.example", page(POLICY))
+    for number, (name, (answer, _)) in enumerate(HOSTILE.items(), 1):
+        address = f"127.0.3.{number}"
+        dns.zone(f"{name}.example", f"_mta-sts TXT {TXT}", f"mta-sts A {address}")
+        web.site(address, f"mta-sts.{name}.example", answer)
+    dns.zone("none.example", "@ TXT nothing")
+    dns.zone(
+        "twice.example",
+        f"_mta-sts TXT {TXT}",
+        '_mta-sts TXT "v=STSv1; id=2"',
+        "mta-sts A 127.0.2.1",
+    )
+    dns.zone(
+        "split.example", '_mta-sts TXT "v=STSv1; i" "d=7;"', "mta-sts CNAME mta-sts.good.example."
+    )
+    dns.zone("gone.example", f"_mta-sts TXT {TXT}")
+    dns.zone("closed.example", f"_mta-sts TXT {TXT}", "mta-sts A 127.0.2.99")
+    dns.zone("later.example", f"_mta-sts TXT {TXT}", "mta-sts A 127.0.2.99", "mta-sts A 127.0.4.1")
+    web.site("127.0.4.1", "mta-sts.later.example", page(POLICY))
+    dns.zone("foreign.example", f"_mta-sts TXT {TXT}", "mta-sts A 127.0.4.2")
+    web.site("127.0.4.2", "mta-sts.foreign.example", page(POLICY), ca=web.strangers)
+    dns.zone("bogus.example", f"_mta-sts TXT {TXT}", "mta-sts A 127.0.2.1", signing=Signing.EXPIRED)
+    dns.zone("half.example", f"_mta-sts TXT {TXT}", "mta-sts CNAME mta-sts.bogus.example.")
+
+
+def test_a_policy_is_had(lab: Lab) -> None:
+    found = lab.sts("good.example")
+    assert isinstance(found.record, Answer)
+    assert found.record.security is Security.SECURE
+    assert (found.id, found.fault) == ("1", "")
+    assert found.in_force == StsPolicy(StsMode.ENFORCE, ("*.good.example",), 604800)
+    assert ("mta-sts.good.example", "/.well-known/mta-sts.txt") in lab.web.asked
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_servers(lab: Lab, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sts_module, "POLICY_BOUNDS", Bounds(POLICY_BOUNDS.largest, longest=60))
+    if name in ("dawdling", "silent"):
+        monkeypatch.setattr(sts_module, "POLICY_BOUNDS", Bounds(1 << 16, longest=0.5))
+    said = HOSTILE[name][1]
+    found = lab.sts(f"{name}.example")
+    assert (found.in_force is None) is bool(said)
+    assert (said or "") in found.fault
+    assert bool(found.fault) is bool(said)
+
+
+@pytest.mark.parametrize(
+    ("domain", "said"),
+    [
+        ("twice.example", "2 records where there must be one"),
+        ("gone.example", "mta-sts.gone.example has no address"),
+        ("closed.example", "mta-sts.closed.example: "),
+        ("foreign.example", "certificate is not valid: unable to get local issuer"),
+        ("split.example", "certificate is not valid: Hostname mismatch"),
+        ("half.example", "mta-sts.half.example has no address"),
+    ],
+)
+def test_no_policy(lab: Lab, domain: str, said: str) -> None:
+    found = lab.sts(domain)
+    assert said in found.fault
+    assert found.in_force is None
+
+
+def test_a_text_in_pieces(lab: Lab) -> None:
+    assert lab.sts("split.example").id == "7"
+
+
+def test_none(lab: Lab) -> None:
+    found = lab.sts("none.example")
+    assert (found.policy, found.fault, found.host) == (None, "", None)
+
+
+def test_a_bogus_record_leads_nowhere(lab: Lab) -> None:
+    found = lab.sts("bogus.example")
+    assert isinstance(found.record, Answer)
+    assert found.record.bogus
+    assert found.policy is None
+    assert not any(host.endswith("bogus.example") for host, _ in lab.web.asked)
+
+
+def test_the_next_address_is_tried(lab: Lab) -> None:
+    assert lab.sts("later.example").in_force is not None
+
+
+def test_an_address_that_is_not_admitted_is_not_gone_to(lab: Lab) -> None:
+    asked = len(lab.web.asked)
+    found = lab.sts("good.example", admits=lambda address: not address.startswith("127."))
+    assert found.fault == "mta-sts.good.example has no address that may be gone to"
+    assert len(lab.web.asked) == asked
+
+
+def test_a_resolver_that_does_not_answer(lab: Lab) -> None:
+    nobody = Resolver((("127.0.0.99", 53),), patience=0.1)
+    web = Web(lab.web.trust())
+    found = lab.machine.call(lambda: look_up_sts("good.example", nobody, web))
+    assert isinstance(found.record, Unknown)
