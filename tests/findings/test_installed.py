@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from datetime import timedelta
 
+import jsonschema
 import pytest
+from rich.console import Console
 
 from letterlock.certs.judge import judge
 from letterlock.certs.trust import TrustStore
@@ -14,8 +17,11 @@ from letterlock.model.errors import Location
 from letterlock.model.finding import Severity
 from letterlock.model.service import IMAPS, SMTP, Endpoint
 from letterlock.model.status import (
+    Backlog,
+    DamagedDeployment,
     ExposedKey,
     Installed,
+    PendingDeployment,
     Reference,
     Served,
     ServerState,
@@ -23,7 +29,10 @@ from letterlock.model.status import (
     StatusFacts,
 )
 from letterlock.model.unknown import Unknown
+from letterlock.report.status_json import members
 from letterlock.report.status_metrics import metrics, plugin_code, plugin_line
+from letterlock.report.status_schema import SCHEMA
+from letterlock.report.status_terminal import show
 from letterlock.report.status_words import StatusResult
 from letterlock.status.names import fits, sent_for
 from letterlock.status.repairs import repairs
@@ -144,6 +153,46 @@ def test_a_stale_map_is_built_again_unless_its_files_are_broken() -> None:
     assert not planned
     assert planned.left == ("hash:/etc/postfix/sni is not built again: /x: no such file",)
     assert ids(maps=(replace(table, stale=Unknown("no source")),)) == []
+
+
+def test_what_is_to_be_deployed_yet_stands_first() -> None:
+    one = PendingDeployment(
+        "1", "certbot", "mail.example.com", ("mail.example.com", "imap.example.com"),
+        NOW - timedelta(days=2), NOW, 3, "port 25: no\x1b[31m", TREE.leaf.facts,
+    )  # fmt: skip
+    damaged = DamagedDeployment("/var/lib/letterlock/pending/2", "is damaged: no JSON")
+    taken = facts(
+        served=(served(make_leaf(TREE.intermediate)),), backlog=Backlog((one,), (damaged,))
+    )
+    found = assess_status(taken)
+    assert [each.id for each in found] == [
+        "deployment-pending", "pending-deployment-damaged", "certificate-stale",
+    ]  # fmt: skip
+    result = StatusResult(taken, found, True)
+    jsonschema.validate(members(result), SCHEMA)
+    assert [each["id"] for each in members(result)["pending"]] == ["1"]
+    line = plugin_line(result, Severity.MEDIUM)
+    assert line.startswith(
+        "LETTERLOCK CRITICAL - 1 renewed but not deployed, mail.example.com: port 25: no\\x1b[31m, "
+        "1 damaged, 1 certificates"
+    )
+    assert " pending=2;;;0; " in line
+    told = metrics(result)
+    assert "letterlock_status_deployments_pending 2\n" in told
+    assert (
+        'deployment_pending_attempts{client="certbot",subject="mail.example.com",id="1"} 3' in told
+    )
+    console = Console(file=io.StringIO(), width=80)
+    show(console, result)
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert lines[1].endswith("A renewed certificate could not be brought into service")
+    assert "\x1b" not in "".join(lines)
+    assert "What is pending or stale is mended by: letterlock fix." in " ".join(lines)
+    planned = repairs(taken)
+    assert (planned.deploy, planned.reload) == ((one,), ("Dovecot",))
+    assert planned.left == ("/var/lib/letterlock/pending/2 is damaged: no JSON",)
+    unknown = replace(taken, backlog=Backlog(unknown="not allowed"))
+    assert "pending=" not in plugin_line(StatusResult(unknown, (), False), Severity.MEDIUM)
 
 
 def test_monitoring() -> None:

@@ -105,8 +105,21 @@ def _amid_a_half_finished_edit(machine: Machine, served: Any) -> None:
     (one,) = machine.call(lambda: pending(StateFolder()))
     assert one.certificate and one.certificate.sha256 == digest(machine, third.certificate)
     machine.write(file, before)
-    assert machine.letterlock("deploy", "--pending").status == 0
+    damaged = "/var/lib/letterlock/pending/20260101T000000000000Z-0000"
+    machine.write(f"{damaged}/record.json", "half", 0o600)
+    told = machine.warm_letterlock("status")
+    assert told.status == 1, told.complaints
+    assert "could not be brought into service" in told.text.splitlines()[1]
+    assert f"{damaged}: is damaged" in told.text.replace("\n         ", "")
+    shown = machine.warm_letterlock("fix", "--dry-run")
+    assert f"deploy again  {HOSTNAME}  (from certbot)" in shown.text
+    fixed = machine.warm_letterlock("fix", "--yes")
+    assert fixed.status == 1, "something is left: what is damaged"
+    assert f"✓ {HOSTNAME}: deployed" in fixed.text, (fixed.text, fixed.complaints)
     assert_served(machine, PORTS, digest(machine, third.certificate), third.root)
+    assert machine.warm_letterlock("deploy", "--pending").status == 4
+    machine.must("rm", "-r", damaged)
+    assert machine.warm_letterlock("deploy", "--pending").text == "Nothing is pending.\n"
 
 
 def _from_traefik(machine: Machine) -> None:

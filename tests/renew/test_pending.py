@@ -144,8 +144,47 @@ def test_half_written_is_not_there_and_goes_in_time(state: StateFolder, tmp_path
     assert not half.exists()
 
 
-def test_a_damaged_record_is_named(state: StateFolder, tmp_path: Path) -> None:
-    kept = pending.keep(state, handover(tmp_path / "live"))
-    (state.path / "pending" / kept.id / "record.json").write_bytes(b'{"client": 1}')
-    with pytest.raises(RefusedError, match=r"record\.json: is damaged"):
-        pending.pending(state)
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"",
+        b'{"client": 1}',
+        b"\xff\x00",
+        b"[" * 5000,
+        b'{"client":"c","subject":"s","since":"yesterday","tried":"","attempts":1,"reason":""}',
+        b'{"client":"c","subject":"s","since":"2026-11-01T00:00:00","tried":"x","attempts":1,"reason":""}',
+        b'{"client":"c","subject":"s","since":"2026-11-01T00:00:00+00:00",'
+        b'"tried":"2026-11-01T00:00:00+00:00","attempts":1,"reason":"","host":"no host"}',
+    ],
+)
+def test_a_damaged_record_is_told_and_hides_no_other(
+    state: StateFolder, tmp_path: Path, record: bytes
+) -> None:
+    hurt = pending.keep(state, handover(tmp_path / "live"))
+    whole = pending.keep(state, handover(tmp_path / "other", "www.example.com"))
+    place = state.path / "pending" / hurt.id
+    (place / "record.json").write_bytes(record)
+    found = pending.waiting(state)
+    assert found.pending == (whole,)
+    (damaged,) = found.damaged
+    assert (damaged.path, damaged.reason.startswith("is damaged: ")) == (place, True)
+    pending.done(state, whole)
+    assert (place / "record.json").read_bytes() == record, "nothing of it is thrown away"
+
+
+def test_what_is_no_folder_is_damaged_too(state: StateFolder, tmp_path: Path) -> None:
+    pending.prepare(state)
+    (state.path / "pending/file").write_bytes(b"x")
+    (state.path / "pending/folder/record.json").mkdir(parents=True)
+    reasons = [(each.path.name, each.reason) for each in pending.waiting(state).damaged]
+    assert reasons == [
+        ("file", "cannot be read: Not a directory"),
+        ("folder", "cannot be read: Is a directory"),
+    ]
+
+
+def test_a_folder_that_is_none(state: StateFolder) -> None:
+    state.prepare()
+    (state.path / "pending").write_bytes(b"x")
+    with pytest.raises(RefusedError, match="cannot be read"):
+        pending.waiting(state)

@@ -88,7 +88,7 @@ def test_a_renewal_that_nobody_told(stock_machine: Machine) -> None:
     }
     before = reloads(machine)
     nothing = machine.warm_letterlock("fix", "--yes", "--ca-file", ROOT)
-    assert (nothing.status, nothing.text) == (0, "Nothing is stale: nothing to do.\n")
+    assert (nothing.status, nothing.text) == (0, "Nothing is stale or pending: nothing to do.\n")
     assert reloads(machine) == before, "no reload where nothing is stale"
 
     put(machine, authority, "ecdsa")

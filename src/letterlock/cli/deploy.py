@@ -16,8 +16,7 @@ from letterlock.model.errors import InputError, LetterlockError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from letterlock.cli.deploy_report import Attempt
-    from letterlock.renew.deliver import Delivered, Delivery
+    from letterlock.renew.deliver import Attempt, Delivery
     from letterlock.renew.handover import Handover
 
 _EPILOG = """Examples:
@@ -99,7 +98,7 @@ def deploy(
         if retry:
             if words or source or cert:
                 raise InputError("--pending tries what is kept, so it takes no certificate")
-            attempts = _retry(delivery)
+            attempts = list(delivery.retry_all())
         else:
             chosen = _Chosen(source, cert, key, chain or [], ca_file, allow_self_signed)
             attempts = _deliver(delivery, chosen, words or [])
@@ -216,32 +215,18 @@ def _one_host(words: Sequence[str]) -> str | None:
 
 
 def _deliver(delivery: Delivery, chosen: _Chosen, words: Sequence[str]) -> list[Attempt]:
-    return [
-        _attempt(
-            each.subject, each.client,
-            lambda each=each: delivery.deliver(each, by_hand=chosen.by_hand),  # type: ignore[misc]
-        )
-        for each in chosen.handovers(words)
-    ]  # fmt: skip
+    return [_attempt(delivery, each, by_hand=chosen.by_hand) for each in chosen.handovers(words)]
 
 
-def _retry(delivery: Delivery) -> list[Attempt]:
-    from letterlock.install.state import StateFolder
-    from letterlock.renew.pending import pending
+def _attempt(delivery: Delivery, handover: Handover, *, by_hand: bool) -> Attempt:
+    from letterlock.renew.deliver import Attempt
 
-    return [
-        _attempt(one.subject, one.client, lambda one=one: delivery.retry(one))  # type: ignore[misc]
-        for one in pending(StateFolder(delivery.root))
-    ]
-
-
-def _attempt(subject: str, client: str, act: Callable[[], Delivered]) -> Attempt:
-    from letterlock.cli.deploy_report import Attempt
-
+    names = (handover.host,) if handover.host else ()
     try:
-        return Attempt(subject, client, act(), None)
+        delivered = delivery.deliver(handover, by_hand=by_hand)
     except LetterlockError as error:
-        return Attempt(subject, client, None, error)
+        return Attempt(handover.subject, handover.client, names, None, error)
+    return Attempt(handover.subject, handover.client, names, delivered)
 
 
 def _end(attempts: Sequence[Attempt]) -> None:

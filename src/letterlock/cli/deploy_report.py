@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import typer
 
 from letterlock.cli.exit_code import ExitCode
 from letterlock.model.certificate import Certificate
-from letterlock.model.errors import LetterlockError
 from letterlock.model.facts import EndpointFacts, Handshake
 from letterlock.model.unknown import Unknown
-from letterlock.renew.deliver import Delivered
+from letterlock.renew.deliver import Attempt, Delivered
 from letterlock.report.plan_json import plan_document
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One certificate handed over: what became of it, or why not."""
-
-    subject: str
-    client: str
-    delivered: Delivered | None
-    error: LetterlockError | None
 
 
 class Screen:

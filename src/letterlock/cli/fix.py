@@ -14,6 +14,7 @@ from letterlock.cli.live_system import JsonFile, Root, Wait, recover_first, writ
 from letterlock.cli.status import Name, demand_root, take
 from letterlock.cli.verb import verb
 from letterlock.model.errors import InputError, LetterlockError, RefusedError
+from letterlock.report.escape import printable
 
 if TYPE_CHECKING:
     from letterlock.cli.fix_run import Fixed
@@ -49,9 +50,10 @@ def fix(
 ) -> None:
     """Make the mail servers serve the certificates on their disk.
 
-    Reloads the servers that status finds to serve stale certificates, and only those; makes stale
-    SNI maps again; takes private keys away from users who should not read them; and looks at every
-    port again. No configuration changes. Nothing stale: nothing is done, not even a reload.
+    Tries again what could not be deployed (letterlock deploy --pending). Reloads the servers that
+    status finds to serve stale certificates, and only those; makes stale SNI maps again; takes
+    private keys away from users who should not read them; and looks at every port again. No
+    configuration changes. Nothing stale or pending: nothing is done, not even a reload.
     """
     demand_root()
     recover_first(root, wait, dry_run=dry_run)
@@ -78,6 +80,10 @@ def fix(
 
 
 def _show(planned: Repairs, before: StatusResult) -> None:
+    for pending in planned.deploy:
+        names = ", ".join(pending.names) or pending.subject
+        typer.echo(f"deploy again  {printable(names)}  (from {printable(pending.client)})")
+        typer.echo(f"              {printable(pending.reason)}")
     for each in planned.maps:
         typer.echo(f"build again   {each.file}  (postmap -F {each.table})")
         for text in each.stale if isinstance(each.stale, tuple) else ():
@@ -93,7 +99,7 @@ def _show(planned: Repairs, before: StatusResult) -> None:
     for text in before.facts.unknown:
         typer.echo(f"unknown       {text}")
     if not planned and not planned.left:
-        typer.echo("Nothing is stale: nothing to do.")
+        typer.echo("Nothing is stale or pending: nothing to do.")
 
 
 def _ask(yes: bool) -> None:
@@ -116,6 +122,8 @@ def _carry_out(
 def _tell(fixed: Fixed) -> None:
     for note in fixed.notes:
         typer.echo(f"note: {note}")
+    for attempt in fixed.deployed:
+        typer.echo(f"✓ {printable(', '.join(attempt.names) or attempt.subject)}: deployed")
     if fixed.left:
         for text in fixed.left:
             typer.echo(f"✗ {text}")
@@ -153,6 +161,7 @@ def _write(
         json_file,
         {
             "format_version": 1,
+            "deploy": [each.id for each in planned.deploy],
             "reload": list(planned.reload),
             "sni_maps": [each.table for each in planned.maps],
             "close": [each.file for each in planned.close],

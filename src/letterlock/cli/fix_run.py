@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from letterlock.cli.live_system import observer, servers_below
+from letterlock.cli.live_system import observer, observer_with, servers_below
 from letterlock.cli.steps import steps
 from letterlock.install.permissions import close_to_others
 from letterlock.install.refresh import refresh
@@ -17,19 +17,21 @@ from letterlock.install.transaction import apply
 from letterlock.install.verify import PATIENCE_SECONDS
 from letterlock.model.plan import FileChange, Plan
 from letterlock.model.status import StatusFacts
+from letterlock.renew.deliver import Attempt, Delivery
 from letterlock.report.status_words import StatusResult
 from letterlock.servers.interface import MailServer
 from letterlock.servers.postfix import Postfix
-from letterlock.status.repairs import Repairs, stale_left
+from letterlock.status.repairs import Repairs, repairs, stale_left
 
 _PAUSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """What came of it: the `run` in the history where a file changed, the status `after` it, and
-    what is `left` stale, a line each."""
+    """What came of it: what was `deployed` after all, the `run` in the history where a map changed,
+    the status `after` it, and what is `left` stale or pending, a line each."""
 
+    deployed: tuple[Attempt, ...]
     run: str | None
     after: StatusResult
     notes: tuple[str, ...]
@@ -43,8 +45,36 @@ def carry_out(
     wait: float,
     look: Callable[[], StatusResult],
 ) -> Fixed:
-    """Close, build, reload, and look until nothing that was planned is stale any more, or patience
-    is over. Raises RefusedError: maps are as they were then."""
+    """Deploy, close, build, reload, and look until nothing that was planned is stale any more, or
+    patience is over. Raises RefusedError: maps are as they were then."""
+    attempts: tuple[Attempt, ...] = ()
+    if planned.deploy:
+        with steps(total=14) as tell:
+            attempts = _delivery(root, wait, tell).retry_all()
+        before = look()
+        # A deployment reloads the servers, and builds maps: what is left of the rest is less.
+        planned = repairs(before.facts)
+    fixed = _mended(planned, before, root, wait, look)
+    failed = [
+        f"{', '.join(each.names) or each.subject} is not deployed: {each.error}"
+        for each in attempts
+        if each.error is not None
+    ]
+    deployed = tuple(each for each in attempts if each.error is None)
+    return replace(fixed, deployed=deployed, left=(*failed, *fixed.left))
+
+
+def _delivery(root: Path, wait: float, tell: Callable[[str], None]) -> Delivery:
+    return Delivery(root=root, observe=observer_with, wait=wait, report=tell)
+
+
+def _mended(
+    planned: Repairs,
+    before: StatusResult,
+    root: Path,
+    wait: float,
+    look: Callable[[], StatusResult],
+) -> Fixed:
     servers, state = servers_below(root), StateFolder(root)
     run: str | None = None
     with steps(total=8) as tell:
@@ -61,7 +91,7 @@ def carry_out(
         elif planned.reload:
             notes = refresh(plan, servers, observe, state, wait=wait, report=tell)
     after = _settled(look, planned)
-    return Fixed(run, after, notes, stale_left(after.facts, planned))
+    return Fixed((), run, after, notes, stale_left(after.facts, planned))
 
 
 def _maps(planned: Repairs, servers: Sequence[MailServer]) -> Iterator[FileChange]:

@@ -56,8 +56,9 @@ def status(
 
     Reads every certificate that Postfix and Dovecot are configured with, also per server name and
     in SNI maps, and looks at every port with a TLS handshake: is what is served what is on disk,
-    how long does it live, does the key fit, who may read it. Changes nothing, and works on servers
-    that letterlock never touched. Needs root, to read keys.
+    how long does it live, does the key fit, who may read it. What could not be deployed yet stands
+    before all that. Changes nothing, and works on servers that letterlock never touched. Needs
+    root, to read keys.
     """
     outputs = Outputs.of(
         {"json": json_file, "prometheus": prometheus},
@@ -83,6 +84,7 @@ def take(root: Path, ca_file: str | None, name: str | None) -> StatusResult:
     """The status of the system below `root`, told step by step. Raises LetterlockError."""
     from letterlock.certs.names import ascii_name
     from letterlock.certs.trust import TrustStore
+    from letterlock.cli.backlog import backlog
     from letterlock.cli.steps import steps
     from letterlock.report.status_words import StatusResult
     from letterlock.status.run import status as take_status
@@ -91,7 +93,7 @@ def take(root: Path, ca_file: str | None, name: str | None) -> StatusResult:
     enter_network(root)
     wanted = ascii_name(name) if name is not None else None
     with steps(total=3) as tell:
-        taken = take_status(root, trust, wanted, tell)
+        taken = take_status(root, trust, wanted, tell, backlog(root))
     return StatusResult(taken.facts, taken.findings, taken.determined)
 
 

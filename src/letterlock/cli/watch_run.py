@@ -24,7 +24,7 @@ from letterlock.watch.run import Told
 from letterlock.watch.settings import Settings
 
 if TYPE_CHECKING:
-    from letterlock.renew.pending import Pending
+    from letterlock.renew.deliver import Attempt
     from letterlock.watch.changes import Known
 
 
@@ -36,26 +36,21 @@ def retry_pending(root: Path, tell: Callable[[str], None]) -> Part:
     from letterlock.renew.pending import pending
 
     delivery = Delivery(root=root, observe=observer_with, wait=60, report=tell)
-    left = []
     try:
-        kept = pending(StateFolder(root))
-        if kept:
+        if pending(StateFolder(root)):
             recover_first(root, 60, dry_run=False)
+        attempts = delivery.retry_all()
     except LetterlockError as error:
         return Part(PENDING, all_blind=True, unknown=(str(error),))
-    for one in kept:
-        try:
-            delivery.retry(one)
-        except LetterlockError as error:
-            left.append(_not_deployed(one, error))
+    left = (_not_deployed(each, each.error) for each in attempts if each.error is not None)
     return Part(PENDING, tuple(left))
 
 
-def _not_deployed(one: Pending, error: LetterlockError) -> Fault:
+def _not_deployed(one: Attempt, error: LetterlockError) -> Fault:
     return Fault(
         PENDING,
         "deployment-pending",
-        printable(", ".join(one.names)),
+        printable(", ".join(one.names) or one.subject),
         printable(one.client),
         Severity.HIGH,
         "A renewed certificate could not be brought into service",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from letterlock.findings import (
+    backlog,
     behaviour,
     certificate,
     dane,
@@ -120,10 +121,14 @@ def judge(
 
 
 def assess_status(facts: StatusFacts) -> tuple[Finding, ...]:
-    """What there is to say about a machine's own certificates, on disk and as served; worst first,
-    among equals what is stale, then by id, then in the order read."""
+    """What there is to say about a machine's own certificates: what is not in service yet, then
+    what is on disk and as served; worst first, among equals what is stale, then by id, then in the
+    order read."""
     found = _worst_first(installed.findings(facts))
-    return tuple(sorted(found, key=lambda one: (-one.severity.rank, not installed.is_stale(one))))
+    return (
+        *backlog.findings(facts.backlog),
+        *sorted(found, key=lambda one: (-one.severity.rank, not installed.is_stale(one))),
+    )
 
 
 def _worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:

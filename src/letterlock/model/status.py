@@ -128,6 +128,48 @@ class ServerState:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingDeployment:
+    """A certificate that an ACME client handed over and that no server has been seen to serve yet.
+
+    `client` is the ACME client's name, `subject` what it calls the certificate; `names` those that
+    it is for. `since` is when it was handed over, `tried` the last of `attempts`, `reason` why
+    that failed. `leaf` is None where its file cannot be read any more."""
+
+    id: str
+    client: str
+    subject: str
+    names: tuple[str, ...]
+    since: datetime
+    tried: datetime
+    attempts: int
+    reason: str
+    leaf: Certificate | None
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedDeployment:
+    """What was kept of a hand-over and cannot be read; `path` is its folder."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What is to be deployed yet, oldest first; `unknown` is why that cannot be told."""
+
+    pending: tuple[PendingDeployment, ...] = ()
+    damaged: tuple[DamagedDeployment, ...] = ()
+    unknown: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.pending or self.damaged)
+
+
+NOTHING_PENDING = Backlog()
+
+
+@dataclass(frozen=True, slots=True)
 class StatusFacts:
     """All that is known at `started`; `seconds` is how long it took to learn, over `connections`.
     `name` is what was verified beside the names in the configuration, None: nothing more. `unknown`
@@ -142,6 +184,7 @@ class StatusFacts:
     exposed: tuple[ExposedKey, ...]
     served: tuple[Served, ...]
     unknown: tuple[str, ...] = ()
+    backlog: Backlog = NOTHING_PENDING
 
     @property
     def connections(self) -> int:

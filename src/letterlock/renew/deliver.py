@@ -24,7 +24,7 @@ from letterlock.model.errors import InputError, LetterlockError, Location, Refus
 from letterlock.model.facts import Handshake
 from letterlock.model.unknown import Unknown
 from letterlock.renew.handover import Embedded, Handover
-from letterlock.renew.pending import Pending, done, failed, keep
+from letterlock.renew.pending import Pending, done, failed, keep, waiting
 from letterlock.renew.plan import Deployment, Surroundings, plan_deployment
 from letterlock.renew.references import references
 from letterlock.servers.dovecot import Dovecot
@@ -57,6 +57,18 @@ class Delivered:
         if self.before is None:
             return None
         return self.before.spki_sha256 != self.bundle.leaf.spki_sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One certificate handed over, as its `client` calls it, for these names: what became of it,
+    or why not."""
+
+    subject: str
+    client: str
+    names: tuple[str, ...]
+    delivered: Delivered | None
+    error: LetterlockError | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +113,26 @@ class Delivery:
             return self._deliver(one.handover)
         with _kept_unless_done(StateFolder(self.root), one, again=True):
             return self._deliver(one.handover)
+
+    def retry_all(self) -> tuple[Attempt, ...]:
+        """Try everything that is kept once more; of what is damaged, that. Raises RefusedError
+        where it may not be read."""
+        kept = waiting(StateFolder(self.root))
+        attempts = [self._attempt(one) for one in kept.pending]
+        for each in kept.damaged:
+            error = RefusedError(
+                each.reason,
+                where=Location(str(each.path)),
+                remedy="hand the certificate over again, and remove that folder",
+            )
+            attempts.append(Attempt(each.path.name, "", (), None, error))
+        return tuple(attempts)
+
+    def _attempt(self, one: Pending) -> Attempt:
+        try:
+            return Attempt(one.subject, one.client, one.names, self.retry(one))
+        except LetterlockError as error:
+            return Attempt(one.subject, one.client, one.names, None, error)
 
     def _deliver(self, handover: Handover) -> Delivered:
         at = datetime.now(UTC)

@@ -30,7 +30,7 @@ from letterlock.certs.names import ascii_name
 from letterlock.install import disk
 from letterlock.install.state import StateFolder, refusing
 from letterlock.model.certificate import Certificate
-from letterlock.model.errors import RefusedError
+from letterlock.model.errors import LetterlockError, RefusedError
 from letterlock.renew.handover import Embedded, Handover
 
 _RECORD = "record.json"
@@ -97,12 +97,33 @@ class Pending:
         )
 
 
-def pending(state: StateFolder) -> tuple[Pending, ...]:
-    """What is to be tried again, oldest first; of the same names only the newest.
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A folder whose record cannot be read, and why."""
 
-    Raises RefusedError where it may not be read."""
-    found = _all(state)
-    return tuple(one for one in found if not any(other.supersedes(one) for other in found))
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """All that is kept: what is to be tried again, oldest first, of the same names only the newest;
+    and what cannot be, since it is damaged."""
+
+    pending: tuple[Pending, ...]
+    damaged: tuple[Damaged, ...]
+
+
+def waiting(state: StateFolder) -> Waiting:
+    """Raises RefusedError where the folder may not be read."""
+    found, damaged = _all(state)
+    newest = (one for one in found if not any(other.supersedes(one) for other in found))
+    return Waiting(tuple(newest), damaged)
+
+
+def pending(state: StateFolder) -> tuple[Pending, ...]:
+    """What of it can be tried again. Raises RefusedError where it may not be read."""
+    return waiting(state).pending
 
 
 def keep(state: StateFolder, handover: Handover, *, unread: bool = False) -> Pending:
@@ -218,7 +239,7 @@ def failed(state: StateFolder, one: Pending, reason: str, *, again: bool) -> Non
     """Note why an attempt failed; `again` counts it as a further one. Where the disk is full the
     older record stays, which says that it was not done."""
     place = _folder(state) / one.id
-    with contextlib.suppress(OSError, RefusedError):
+    with contextlib.suppress(OSError, ValueError):
         record = msgspec.structs.replace(
             _record(place),
             reason=reason,
@@ -234,7 +255,9 @@ def failed(state: StateFolder, one: Pending, reason: str, *, again: bool) -> Non
 
 def done(state: StateFolder, one: Pending) -> None:
     """Drop a deployment that is served now, and every one that it supersedes."""
-    older = [other for other in _all(state) if one.supersedes(other)]
+    older: list[Pending] = []
+    with contextlib.suppress(RefusedError):
+        older = [other for other in _all(state)[0] if one.supersedes(other)]
     for each in (one, *older):
         _remove(_folder(state) / each.id)
     with contextlib.suppress(OSError, RefusedError):
@@ -248,31 +271,47 @@ def _remove(place: Path) -> None:
         shutil.rmtree(place)
 
 
-def _all(state: StateFolder) -> tuple[Pending, ...]:
+def _all(state: StateFolder) -> tuple[tuple[Pending, ...], tuple[Damaged, ...]]:
     with refusing("cannot be read"):
-        return tuple(_read_all(_folder(state)))
+        read = tuple(_read_all(_folder(state)))
+    return (
+        tuple(each for each in read if isinstance(each, Pending)),
+        tuple(each for each in read if isinstance(each, Damaged)),
+    )
 
 
-def _read_all(folder: Path) -> Iterator[Pending]:
+def _read_all(folder: Path) -> Iterator[Pending | Damaged]:
     try:
         names = sorted(entry.name for entry in folder.iterdir() if entry.name[0] != ".")
     except FileNotFoundError:
         return
     for name in names:
-        # Not there any more, or its record was never written.
-        with contextlib.suppress(FileNotFoundError):
+        try:
             yield _read(folder / name)
+        except FileNotFoundError:
+            continue  # not there any more, or its record was never written
+        except OSError as error:
+            yield Damaged(folder / name, f"cannot be read: {error.strerror}")
+        except (LetterlockError, ValueError) as error:
+            # msgspec.DecodeError is a ValueError, and so is what a date says that is none.
+            yield Damaged(folder / name, f"is damaged: {error}")
 
 
 def _record(place: Path) -> _Record:
-    try:
-        return msgspec.json.decode((place / _RECORD).read_bytes(), type=_Record)
-    except msgspec.DecodeError as error:
-        raise RefusedError(f"{place / _RECORD}: is damaged: {error}", remedy="remove it") from error
+    return msgspec.json.decode((place / _RECORD).read_bytes(), type=_Record)
+
+
+def _time(text: str) -> datetime:
+    """Raises ValueError for what is no time, or one without its zone."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return moment
 
 
 def _read(place: Path) -> Pending:
-    """Raises FileNotFoundError for a folder whose record was never written."""
+    """Raises FileNotFoundError for a folder whose record was never written, OSError, ValueError
+    and CertificateError for one that is damaged."""
     record = _record(place)
     copied = (place / _CERTIFICATE).exists()
     if copied:
@@ -287,8 +326,8 @@ def _read(place: Path) -> Pending:
         id=place.name,
         client=record.client,
         subject=record.subject,
-        since=datetime.fromisoformat(record.since),
-        tried=datetime.fromisoformat(record.tried),
+        since=_time(record.since),
+        tried=_time(record.tried),
         attempts=record.attempts,
         reason=record.reason,
         certificate=_leaf(files.certificate),

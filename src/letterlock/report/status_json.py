@@ -8,7 +8,14 @@ from typing import Any
 
 from letterlock.model.errors import Location
 from letterlock.model.service import Endpoint
-from letterlock.model.status import ExposedKey, Installed, Reference, Served, SniMap
+from letterlock.model.status import (
+    ExposedKey,
+    Installed,
+    PendingDeployment,
+    Reference,
+    Served,
+    SniMap,
+)
 from letterlock.model.unknown import Unknown
 from letterlock.report.escape import json_text
 from letterlock.report.json_report import certificate_members, finding_members, verdict_members
@@ -36,6 +43,10 @@ def members(result: StatusResult) -> _Json:
         "name": facts.name,
         "determined": result.determined,
         "unknown": list(facts.unknown),
+        "pending": [_pending(each, result) for each in facts.backlog.pending],
+        "damaged_pending": [
+            {"path": each.path, "reason": each.reason} for each in facts.backlog.damaged
+        ],
         "servers": [
             {"name": each.name, "version": each.version, "running": each.running}
             for each in facts.servers
@@ -45,6 +56,20 @@ def members(result: StatusResult) -> _Json:
         "exposed_keys": [_exposed(each) for each in facts.exposed],
         "served": [_served(each, result) for each in facts.served],
         "findings": [finding_members(each) for each in result.findings],
+    }
+
+
+def _pending(each: PendingDeployment, result: StatusResult) -> _Json:
+    return {
+        "id": each.id,
+        "client": each.client,
+        "subject": each.subject,
+        "names": list(each.names),
+        "since": utc(each.since),
+        "tried": utc(each.tried),
+        "attempts": each.attempts,
+        "reason": each.reason,
+        "certificate": certificate_members(each.leaf, result.facts.started) if each.leaf else None,
     }
 
 

@@ -7,17 +7,21 @@ from collections import Counter
 from collections.abc import Iterator
 
 from letterlock.model.finding import Severity
+from letterlock.model.status import Backlog
 from letterlock.model.unknown import Unknown
 from letterlock.report.escape import nagios
 from letterlock.report.nagios_report import PluginStatus, plugin_status
 from letterlock.report.prometheus_report import Metric
-from letterlock.report.status_words import StatusResult
+from letterlock.report.status_words import StatusResult, pending_apart
 from letterlock.report.text import grouped
 
 _HELPS = {
     "timestamp_seconds": "When the status was taken.",
     "duration_seconds": "How long it took.",
     "determined": "1 where everything that was asked got an answer.",
+    "deployments_pending": "How many renewed certificates are not in service yet.",
+    "deployment_pending_since_timestamp_seconds": "When one of them was handed over.",
+    "deployment_pending_attempts": "How often it was tried.",
     "server_running": "1 where the server's master process is alive.",
     "certificate_not_after_timestamp_seconds": "When the certificate on disk expires.",
     "certificate_lifetime_seconds": "How long the certificate on disk lives in all.",
@@ -36,6 +40,7 @@ def metrics(result: StatusResult) -> str:
     found["timestamp_seconds"].add({}, int(facts.started.timestamp()))
     found["duration_seconds"].add({}, round(facts.seconds, 3))
     found["determined"].add({}, result.determined)
+    _pending(found, result)
     for server in facts.servers:
         found["server_running"].add({"server": server.name}, server.running)
     _certificates(found, result)
@@ -54,6 +59,17 @@ def metrics(result: StatusResult) -> str:
             found["sni_map_stale"].add({"table": one.table}, bool(one.stale))
     _findings(found, result)
     return "".join(f"{line}\n" for metric in found.values() for line in metric.lines())
+
+
+def _pending(found: dict[str, Metric], result: StatusResult) -> None:
+    backlog = result.facts.backlog
+    if backlog.unknown is None:
+        found["deployments_pending"].add({}, len(backlog.pending) + len(backlog.damaged))
+    for one in backlog.pending:
+        labels = {"client": one.client, "subject": one.subject, "id": one.id}
+        since = one.since.timestamp()
+        found["deployment_pending_since_timestamp_seconds"].add(labels, since)
+        found["deployment_pending_attempts"].add(labels, one.attempts)
 
 
 def _certificates(found: dict[str, Metric], result: StatusResult) -> None:
@@ -87,16 +103,24 @@ def plugin_line(result: StatusResult, fail_on: Severity) -> str:
     word = plugin_code(result, fail_on).name
     facts = result.facts
     bad = [each for each in result.findings if each.severity.at_least(fail_on)]
-    told = [f"{len(facts.installed)} certificates"]
+    told = [_pending_told(facts.backlog)] if facts.backlog else []
+    certificates = f"{len(facts.installed)} certificates"
     left = _days_left(result)
-    if left is not None:
-        told[0] += f", the first expires in {left} days"
-    for group in grouped(bad):
+    told.append(certificates + (f", the first expires in {left} days" if left is not None else ""))
+    for group in grouped(pending_apart(bad)[1]):
         where = sorted({at.port for s in group.sightings for _, e in s.endpoints for at in e})
         places = f" (port{'s' * (len(where) > 1)} {', '.join(map(str, where))})" if where else ""
         told.append(f"{group.worst.severity} {group.worst.id}{places}")
     told += [f"unknown {each}" for each in facts.unknown]
     return f"LETTERLOCK {word} - {nagios(', '.join(told))} | {' '.join(_data(result))}\n"
+
+
+def _pending_told(backlog: Backlog) -> str:
+    """Of several the oldest one's reason: a plugin's line is short."""
+    parts = [f"{len(backlog.pending)} renewed but not deployed"] if backlog.pending else []
+    parts += [f"{one.subject}: {one.reason}" for one in backlog.pending[:1]]
+    parts += [f"{len(backlog.damaged)} damaged"] if backlog.damaged else []
+    return ", ".join(parts)
 
 
 def plugin_code(result: StatusResult, fail_on: Severity) -> PluginStatus:
@@ -114,6 +138,9 @@ def _data(result: StatusResult) -> Iterator[str]:
     left = _days_left(result)
     if left is not None:
         yield f"days_left={left};;;;"
+    backlog = result.facts.backlog
+    if backlog.unknown is None:
+        yield f"pending={len(backlog.pending) + len(backlog.damaged)};;;0;"
     yield f"stale={sum(bool(each.stale) for each in result.facts.served)};;;0;"
     counts = Counter(each.severity for each in result.findings)
     for severity in reversed(Severity):

@@ -12,6 +12,22 @@ _CHAINS = words.array(words.array(words.ref("certificate")))
 _DEFINITIONS = {
     **{name: shared.SCHEMA["$defs"][name] for name in ("unknown", "certificate", "chain_verdict")},
     "finding": shared.FINDING,
+    "pending": words.shape(
+        "a certificate that was handed over and is not in service yet",
+        {
+            "id": words.said(words.TEXT, "its folder below /var/lib/letterlock/pending"),
+            "client": words.said(words.TEXT, "the ACME client; files: a person's own"),
+            "subject": words.said(words.TEXT, "what the client calls it"),
+            "names": words.said(words.TEXTS, "that it is for"),
+            "since": words.said(words.TIME, "when it was handed over"),
+            "tried": words.said(words.TIME, "when it was tried last"),
+            "attempts": words.COUNT,
+            "reason": words.said(words.TEXT, "why the last attempt failed"),
+            "certificate": words.said(
+                words.or_null(words.ref("certificate")), "null: its file cannot be read any more"
+            ),
+        },
+    ),
     "installed": words.shape(
         "one certificate that the configuration leads to, as the disk has it",
         {
@@ -74,6 +90,15 @@ SCHEMA = {
             "name": words.said(words.or_null(words.TEXT), "verified as well"),
             "determined": words.said(words.BOOL, "everything that was asked got an answer"),
             "unknown": words.said(words.TEXTS, "what could not be found out"),
+            "pending": words.said(
+                words.array(words.ref("pending")), "to be deployed yet, oldest first"
+            ),
+            "damaged_pending": words.array(
+                words.shape(
+                    "what was kept of one and cannot be read",
+                    {"path": words.TEXT, "reason": words.TEXT},
+                )
+            ),
             "servers": words.array(
                 words.shape(
                     "one mail server of the machine",

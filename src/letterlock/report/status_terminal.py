@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from letterlock.model.finding import Severity
+from letterlock.model.finding import Finding, Severity
 from letterlock.model.status import Installed, StatusFacts
 from letterlock.report.escape import cleaned
-from letterlock.report.status_words import Seen, StatusResult, ports, served_for
+from letterlock.report.status_words import Seen, StatusResult, pending_apart, ports, served_for
 from letterlock.report.terminal import finding_grid
 from letterlock.report.text import grouped, remaining
 
@@ -35,18 +35,24 @@ def show(console: Console, result: StatusResult, *, verbose: bool = False) -> No
 def _print(console: Console, result: StatusResult, verbose: bool) -> None:
     facts = result.facts
     console.print(_headline(facts))
+    pending, others = pending_apart(result.findings)
+    addresses = len({each.endpoint.address for each in facts.served})
+    _print_findings(console, pending, addresses)
     if facts.installed:
         console.print(_table(facts, verbose))
     else:
         console.print("The configuration names no certificate.")
     console.print()
-    addresses = len({each.endpoint.address for each in facts.served})
-    for group in grouped(result.findings):
-        console.print(finding_grid(group, addresses, placed=False))
-        console.print()
+    _print_findings(console, others, addresses)
     for reason in facts.unknown:
         console.print(Text(f"unknown: {reason}", style="yellow"))
     console.print(_summary(result))
+
+
+def _print_findings(console: Console, findings: Sequence[Finding], addresses: int) -> None:
+    for group in grouped(findings):
+        console.print(finding_grid(group, addresses, placed=False))
+        console.print()
 
 
 def _headline(facts: StatusFacts) -> Text:
@@ -141,7 +147,11 @@ def _summary(result: StatusResult) -> Text:
         text.append("Nothing to complain about.", style="green")
     else:
         text.append("Nothing found.", style="yellow")
-    if any(each.stale for each in facts.served) or any(each.is_stale for each in facts.maps):
-        text.append(" What is stale is mended by: letterlock fix.")
+    stale = any(each.stale for each in facts.served) or any(each.is_stale for each in facts.maps)
+    if stale or facts.backlog.pending:
+        what = [
+            word for word, is_so in (("pending", facts.backlog.pending), ("stale", stale)) if is_so
+        ]
+        text.append(f" What is {' or '.join(what)} is mended by: letterlock fix.")
     noun = "connection" if facts.connections == 1 else "connections"
     return text.append(f" {facts.connections} {noun}, {facts.seconds:.1f} s.", style="dim")

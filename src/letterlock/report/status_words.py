@@ -20,6 +20,16 @@ class StatusResult:
     determined: bool
 
 
+#: The findings about what is not in service yet, which stand before everything else.
+_PENDING = ("deployment-pending", "pending-deployment-damaged")
+
+
+def pending_apart(findings: Sequence[Finding]) -> tuple[list[Finding], list[Finding]]:
+    """Those about what is to be deployed yet, and the others."""
+    pending = [each for each in findings if each.id in _PENDING]
+    return pending, [each for each in findings if each.id not in _PENDING]
+
+
 def served_for(each: Installed, facts: StatusFacts) -> tuple[Served, ...]:
     """What was seen where this certificate is due."""
     leaf = each.leaf

@@ -6,22 +6,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from letterlock.model.status import ExposedKey, Installed, Served, SniMap, StatusFacts
+from letterlock.model.status import (
+    ExposedKey,
+    Installed,
+    PendingDeployment,
+    Served,
+    SniMap,
+    StatusFacts,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Repairs:
-    """`reload` are the names of the servers that serve something stale, or whose map is made again;
-    `maps` the SNI maps to build; `close` the files to take from everybody else; `left` what is
-    wrong and not done, with the reason."""
+    """`deploy` is to be tried again before everything else; `reload` are the names of the servers
+    that serve something stale, or whose map is made again; `maps` the SNI maps to build; `close`
+    the files to take from everybody else; `left` what is wrong and not done, with the reason."""
 
+    deploy: tuple[PendingDeployment, ...]
     reload: tuple[str, ...]
     maps: tuple[SniMap, ...]
     close: tuple[ExposedKey, ...]
     left: tuple[str, ...]
 
     def __bool__(self) -> bool:
-        return bool(self.reload or self.maps or self.close)
+        return bool(self.deploy or self.reload or self.maps or self.close)
 
 
 def repairs(facts: StatusFacts) -> Repairs:
@@ -38,7 +46,9 @@ def repairs(facts: StatusFacts) -> Repairs:
         if each.is_stale and each not in maps
     ]
     left += [f"{name} is not reloaded: {broken[name]}" for name in stale if name in broken]
+    left += [f"{each.path} {each.reason}" for each in facts.backlog.damaged]
     return Repairs(
+        deploy=facts.backlog.pending,
         reload=tuple(name for name in stale if name not in broken),
         maps=maps,
         close=facts.exposed,

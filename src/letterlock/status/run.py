@@ -12,7 +12,7 @@ from letterlock.certs.trust import TrustStore
 from letterlock.findings.assess import assess_status
 from letterlock.model.errors import Location
 from letterlock.model.finding import Finding
-from letterlock.model.status import Installed, Served, SniMap, StatusFacts
+from letterlock.model.status import NOTHING_PENDING, Backlog, Installed, Served, SniMap, StatusFacts
 from letterlock.model.unknown import Unknown
 from letterlock.servers.find import find_servers
 from letterlock.servers.postfix import Postfix
@@ -42,10 +42,12 @@ def status(
     trust: TrustStore,
     name: str | None = None,
     report: Callable[[str], None] = lambda _text: None,
+    backlog: Backlog = NOTHING_PENDING,
 ) -> Status:
     """The state of every certificate that the mail servers below `root` refer to. Changes nothing,
     and needs nothing of what `secure` wrote; `name` is what the default certificates are verified
-    for, None: for no name. `report` is told each step as it begins.
+    for, None: for no name. `report` is told each step as it begins. `backlog` is what is to be
+    deployed yet: who keeps it tells it.
 
     Raises InputError where there is no mail server, or its configuration is one that it refuses."""
     started, clock = datetime.now(UTC), time.monotonic()
@@ -72,7 +74,8 @@ def status(
             files,
         ),
         served=served,
-        unknown=tuple(dict.fromkeys(_unknown(found, [one.map for one in maps], served))),
+        unknown=tuple(dict.fromkeys(_unknown(found, [one.map for one in maps], served, backlog))),
+        backlog=backlog,
     )
     return Status(facts, assess_status(facts))
 
@@ -97,8 +100,13 @@ def _look(
 
 
 def _unknown(
-    found: Sequence[Installed], maps: Sequence[SniMap], served: Sequence[Served]
+    found: Sequence[Installed],
+    maps: Sequence[SniMap],
+    served: Sequence[Served],
+    backlog: Backlog,
 ) -> Iterator[str]:
+    if backlog.unknown:
+        yield f"what is to be deployed yet: {backlog.unknown}"
     for each in found:
         if isinstance(each.key_matches, Unknown) and each.fault is None:
             yield f"whether the key is the certificate's: {each.key_matches.reason}"
