@@ -7,21 +7,17 @@ import json
 import smtplib
 import ssl
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from email import message_from_bytes
-from email.message import EmailMessage
-from email.policy import default
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 from tests.e2e.ports import PORTS
 from tests.machine import HOSTNAME, Machine
 from tests.status.renewal import ROOT, put, set_up_by_hand
+from tests.watch.mailbox import mailbox, mails
 
-MAILBOX = "/var/mail/listmaster"
 SAID = "/root/said.jsonl"
 SECRET = "t0ken-nobody-reads"
 
@@ -67,16 +63,6 @@ def run(machine: Machine, *more: str) -> Any:
     return machine.warm_letterlock("watch", "run", "--settle", "0", *more)
 
 
-def mails(machine: Machine, delivered: int) -> list[EmailMessage]:
-    """The mailbox, once local(8) has put that many into it."""
-    deadline = time.monotonic() + 120
-    while sum("status=sent (delivered to mailbox)" in line for line in machine.log()) < delivered:
-        assert time.monotonic() < deadline, machine.log()[-20:]
-    parts = machine.read(MAILBOX).split(b"\nFrom ")
-    found = [message_from_bytes(part.partition(b"\n")[2], policy=default) for part in parts]
-    return [each for each in found if isinstance(each, EmailMessage)]
-
-
 def command_said(machine: Machine) -> list[Any]:
     return [json.loads(line) for line in machine.run("cat", SAID).text.splitlines()]
 
@@ -100,9 +86,7 @@ def test_a_fault_is_told_once_and_its_end_once(stock_machine: Machine) -> None:
     machine = stock_machine
     authority = set_up_by_hand(machine)
     machine.must("postconf", "-e", "max_idle = 1h")
-    machine.write("/etc/aliases", "postmaster: listmaster\n")
-    machine.must("useradd", "--no-create-home", "listmaster")
-    machine.must("newaliases")
+    mailbox(machine)
     machine.write("/root/tell", f"#!/bin/sh\ncat >>{SAID}\necho >>{SAID}\n", 0o755)
     machine.start()
     begin_processes(machine)

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import shutil
-import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -16,13 +11,8 @@ from letterlock.cli.certificate_options import CaFile
 from letterlock.cli.exit_code import ExitCode
 from letterlock.cli.live_system import JsonFile, Root, Wait, write_json
 from letterlock.cli.verb import CONTEXT, verb
-from letterlock.model.errors import InputError, RefusedError
+from letterlock.model.errors import InputError
 from letterlock.model.finding import Severity
-
-if TYPE_CHECKING:
-    from letterlock.model.plan import Plan
-    from letterlock.watch.settings import Settings
-    from letterlock.watch.timetable import Scheduler
 
 _EPILOG = """Examples:
 
@@ -116,50 +106,42 @@ def install(
     What is not said stays as /etc/letterlock/watch.toml has it. A second time it changes
     nothing. A file that is not letterlock's is never overwritten.
     """
-    from letterlock.watch.settings import FILE, Settings, check, read
-    from letterlock.watch.timetable import plan_installation
+    from letterlock.cli import watch_install
 
     given = {
         "mail": tuple(mail) if mail else None,
         "webhook": webhook,
-        "command": _words(command),
+        "command": watch_install.words(command),
         "name": name,
         "ca_file": str(Path(ca_file).absolute()) if ca_file else None,
         "tell_from": tell_from,
         "addresses": tuple(address) if address else None,
     }
-    settings = _changed(read(root) or Settings(), given)
-    check(settings)
-    _demand_trust(settings, root)
-    chosen = _scheduler(by, root)
-    host = os.uname().nodename
-    plan = plan_installation(root, settings, chosen, _program(), host)
-    if not settings.channels:
-        typer.echo("note: nobody is told: add --mail, --webhook or --command", err=True)
-    _carry_out(plan, root, wait, dry_run=dry_run, yes=yes)
-    if plan.changes and not dry_run:
-        _start(chosen, root)
-        typer.echo(f"Watching every hour, by {chosen}; the settings are in {FILE}.")
-        if settings.channels:
-            typer.echo("See that a message arrives: letterlock watch test")
+    watch_install.install(given, by, root, wait, dry_run=dry_run, yes=yes)
 
 
-@app.command(context_settings=CONTEXT, epilog="Example:  letterlock watch remove")
+_REMOVE = """Examples:
+
+\b
+  letterlock watch remove --dry-run
+  letterlock watch remove --purge --yes
+"""
+
+
+@app.command(context_settings=CONTEXT, epilog=_REMOVE)
 def remove(
-    dry_run: DryRun = False, yes: Yes = False, root: Root = Path("/"), wait: Wait = 0
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Take the history away too, and what nobody took yet.")
+    ] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    root: Root = Path("/"),
+    wait: Wait = 0,
 ) -> None:
     """Take the timer and the settings away again; the history stays."""
-    from letterlock.watch.timetable import LINK, plan_removal
+    from letterlock.cli import watch_install
 
-    plan = plan_removal(root)
-    timer = any(str(change.path) == LINK for change in plan.changes)
-    if timer and not dry_run and root == Path("/"):
-        _ask(yes)
-        yes = True
-        _systemctl("stop", "letterlock-watch.timer")
-    _carry_out(plan, root, wait, dry_run=dry_run, yes=yes)
-    if timer and not dry_run and root == Path("/"):
-        _systemctl("daemon-reload")
+    watch_install.remove(root, wait, purge=purge, dry_run=dry_run, yes=yes)
 
 
 _RUN = """Example:  letterlock watch run
@@ -182,12 +164,13 @@ def run(
 ) -> None:
     """Look once, and tell what changed; what the timer calls."""
     from letterlock.cli.steps import steps
+    from letterlock.cli.watch_install import demand_root
     from letterlock.cli.watch_run import exit_code, retry_pending, show
     from letterlock.watch.run import Surroundings
     from letterlock.watch.run import watch as watch_once
     from letterlock.watch.settings import Settings, read
 
-    _demand_root()
+    demand_root()
     settings = read(root) or Settings()
     with steps(total=7) as tell:
         told = watch_once(
@@ -237,10 +220,11 @@ Exit codes: 0 every channel took it; 2 no channel is set; 3 one did not take it.
 @app.command(context_settings=CONTEXT, epilog=_TEST)
 def test(root: Root = Path("/")) -> None:
     """Send a test message on every channel that is set."""
+    from letterlock.cli.watch_install import demand_root
     from letterlock.cli.watch_run import send_test
     from letterlock.watch.settings import FILE, read
 
-    _demand_root()
+    demand_root()
     settings = read(root)
     if settings is None or not settings.channels:
         raise InputError(
@@ -248,102 +232,3 @@ def test(root: Root = Path("/")) -> None:
         )
     if not send_test(settings, root):
         raise typer.Exit(ExitCode.UNDETERMINED)
-
-
-def _demand_root() -> None:
-    if os.geteuid() != 0:
-        raise InputError("the servers' keys and the history are root's", remedy="run as root")
-
-
-def _words(command: str | None) -> tuple[str, ...] | None:
-    if command is None:
-        return None
-    try:
-        return tuple(shlex.split(command))
-    except ValueError as error:
-        raise InputError(f"--command {command!r}: {str(error).lower()}") from None
-
-
-def _changed(settings: Settings, given: Mapping[str, object]) -> Settings:
-    import msgspec
-
-    said = {name: value for name, value in given.items() if value is not None}
-    return msgspec.structs.replace(settings, **said)
-
-
-def _demand_trust(settings: Settings, root: Path) -> None:
-    """Raises InputError for a CA file without a root: every run would fail."""
-    from letterlock.certs.trust import TrustStore
-
-    if settings.ca_file and root == Path("/"):
-        TrustStore.from_file(settings.ca_file)
-
-
-def _scheduler(by: str | None, root: Path) -> Scheduler:
-    from letterlock.watch.timetable import Scheduler, scheduler
-
-    if by is None:
-        return scheduler(root)
-    try:
-        return Scheduler(by)
-    except ValueError:
-        known = " or ".join(Scheduler)
-        raise InputError(f"--by {by} is no scheduler here", remedy=f"say {known}") from None
-
-
-def _program() -> Path:
-    """This program as a timer can call it."""
-    beside = Path(sys.executable).with_name("letterlock")
-    found = str(beside) if beside.exists() else shutil.which("letterlock")
-    return Path(found or sys.argv[0]).absolute()
-
-
-def _carry_out(plan: Plan, root: Path, wait: float, *, dry_run: bool, yes: bool) -> None:
-    from rich.console import Console
-
-    from letterlock.cli.live_system import observer
-    from letterlock.install.state import StateFolder
-    from letterlock.install.transaction import apply
-    from letterlock.report.diff import coloured, unified
-
-    if not plan.changes:
-        typer.echo("Nothing to change.")
-        return
-    Console(soft_wrap=True, highlight=False).print(coloured(unified(plan)), end="")
-    if dry_run:
-        return
-    _ask(yes)
-    _demand_root()
-    outcome = apply(plan, (), observer(root), StateFolder(root), wait=wait)
-    for note in outcome.notes:
-        typer.echo(f"note: {note}")
-
-
-def _ask(yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise InputError("there is nobody to ask", remedy="add --yes")
-    if not typer.confirm("Do this?", err=True):
-        raise RefusedError("nothing was done, as you said")
-
-
-def _start(by: Scheduler, root: Path) -> None:
-    from letterlock.watch.timetable import Scheduler
-
-    if by is Scheduler.SYSTEMD and root == Path("/"):
-        _systemctl("daemon-reload")
-        _systemctl("start", "letterlock-watch.timer")
-
-
-def _systemctl(*words: str) -> None:
-    """Raises RefusedError with systemd's own words."""
-    from letterlock.servers.tools import Tools
-
-    done = Tools().run("systemctl", *words)
-    if not done.ok:
-        said = done.complaints[0] if done.complaints else f"exit code {done.status}"
-        raise RefusedError(
-            f"the files are in place, but systemctl {' '.join(words)} says: {said}",
-            remedy=f"systemctl {' '.join(words)}, once systemd runs",
-        )

@@ -129,7 +129,7 @@ class PrivateSystem:
         # Where we live in a chroot, the root of its mount namespace is not ours.
         self._root = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._namespaces.callback(os.close, self._root)
-        self.tools = Tools(Path(f"/proc/{pid}/root"), _prefix(pid))
+        self.tools = Tools(Path(f"/proc/{pid}/root"), prefix(pid))
 
     def _open(self, kind: str) -> int:
         descriptor = os.open(f"/proc/{self.pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
@@ -190,7 +190,7 @@ class PrivateSystem:
         self.close()
 
 
-def _prefix(pid: int) -> tuple[str, ...]:
+def prefix(pid: int) -> tuple[str, ...]:
     process = f"/proc/{pid}"
     kinds = (f"--{kind}={process}/ns/{file}" for kind, file in NAMESPACES.items())
     return (which("nsenter") or "nsenter", f"--root={process}/root", *kinds, "--")

@@ -142,4 +142,5 @@ def _wrapped(line: str, indent: str = "") -> list[str]:
         initial_indent=indent,
         subsequent_indent=f"{indent}  ",
         break_on_hyphens=False,
+        break_long_words=False,
     )

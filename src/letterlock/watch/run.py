@@ -6,6 +6,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -13,7 +14,8 @@ from pathlib import Path
 
 from letterlock.certs.trust import TrustStore
 from letterlock.install.lock import locked
-from letterlock.install.state import StateFolder, refusing
+from letterlock.install.state import StateFolder, refusal, refusing
+from letterlock.model.errors import RefusedError
 from letterlock.watch.changes import Changes, compare
 from letterlock.watch.channels import Channel, NotHandedOverError, channels
 from letterlock.watch.from_outside import look_from_outside, outside_addresses
@@ -23,7 +25,9 @@ from letterlock.watch.on_the_machine import look_at_the_machine
 from letterlock.watch.record import Record
 from letterlock.watch.settings import Settings
 
-DATABASE = "watch.db"
+DATABASE, _LOCK = "watch.db", "watch.lock"
+#: These, and what SQLite or a damaged database left beside them.
+_OWN = "watch.*"
 #: Seconds after which news is looked at again before it is told: a certificate file was being
 #: replaced, a server reloaded.
 SETTLE = 60.0
@@ -56,18 +60,45 @@ class Told:
 
 
 def watch(surroundings: Surroundings) -> Told:
-    """Raises RefusedError where another run is at work, or letterlock's folder cannot be made."""
+    """Raises RefusedError where another run is at work. Where nothing can be written it goes on
+    all the same: a disk that is full or read-only is when somebody wants to hear of it."""
     state = StateFolder(surroundings.root)
-    state.prepare()
-    with refusing("cannot be locked"), locked(state.path / "watch.lock", "watch", "run"):
+    with ExitStack() as stack:
+        notes = _alone(state, stack)
         record = Record.open(state.path / DATABASE)
-        try:
-            return _watch(surroundings, record)
-        finally:
-            record.close()
+        stack.callback(record.close)
+        if record.note:
+            notes.append(record.note)
+        return _watch(surroundings, record, notes)
 
 
-def _watch(surroundings: Surroundings, record: Record) -> Told:
+def _alone(state: StateFolder, stack: ExitStack) -> list[str]:
+    """Hold the watch's lock as long as `stack`; what kept it from being taken, if anything."""
+    try:
+        state.prepare()
+    except RefusedError as error:
+        return [str(error)]
+    try:
+        stack.enter_context(locked(state.path / _LOCK, "watch", "run"))
+    except OSError as error:
+        return [str(refusal(error, "cannot be locked"))]
+    return []
+
+
+def forget(root: Path) -> tuple[Path, ...]:
+    """Remove all that the watch remembers; what was removed. Raises RefusedError where a run is at
+    work, or it cannot be removed."""
+    folder = StateFolder(root).path
+    if not any(folder.glob(_OWN)):
+        return ()
+    with refusing("cannot be removed"), locked(folder / _LOCK, "watch", "remove"):
+        found = tuple(sorted(folder.glob(_OWN)))
+        for each in found:
+            each.unlink(missing_ok=True)
+    return found
+
+
+def _watch(surroundings: Surroundings, record: Record, notes: list[str]) -> Told:
     eyes = _Eyes(surroundings)
     known = record.known()
     look = eyes.look()
@@ -80,7 +111,6 @@ def _watch(surroundings: Surroundings, record: Record) -> Told:
     message = document(socket.gethostname(), look.at, changes) if changes else None
     surroundings.report("telling")
     wanted = channels(surroundings.settings, surroundings.root, eyes.postfix_runs)
-    notes = [record.note] if record.note else []
     try:
         _remember(record, look, changes, message, wanted)
     except sqlite3.Error as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 from letterlock.install import disk
 from letterlock.install.place import outside
 from letterlock.install.state import refusing
-from letterlock.model.errors import Location, RefusedError
+from letterlock.model.errors import InputError, Location, RefusedError
 from letterlock.model.plan import Change, DirectoryChange, FileChange, LinkChange, Plan, Reason
 from letterlock.watch.settings import FILE, MARK, Settings, as_toml, contents_of, read
 
@@ -21,8 +21,15 @@ TIMER = f"{_UNITS}/letterlock-watch.timer"
 #: What `systemctl enable` makes of the timer's WantedBy=timers.target.
 _WANTS = f"{_UNITS}/timers.target.wants"
 LINK = f"{_WANTS}/letterlock-watch.timer"
+#: What Persistent= is remembered by: an empty file, whose time counts (systemd.timer(5)).
+STAMP = f"/var/lib/systemd/timers/stamp-{Path(TIMER).name}"
 #: cron(8) passes over names with a dot.
 CRON = "/etc/cron.d/letterlock-watch"
+#: Folders that go with what is ours in them, where nothing else is; systemctl(1) does the same.
+_LEFT_EMPTY = {"/etc/letterlock": Path(FILE).name, _WANTS: Path(TIMER).name}
+
+#: PrivateTmp=.
+_PRIVATE = ("/tmp/", "/var/tmp/")  # noqa: S108
 
 _HEAD = f"{MARK}; letterlock watch remove takes it away.\n"
 
@@ -45,16 +52,19 @@ def scheduler(root: Path) -> Scheduler:
 
 def service(program: Path) -> str:
     """The unit that the timer starts. It may write to /etc, since it brings renewed certificates
-    into service that are still pending, and make namespaces, since that is rehearsed."""
+    into service that are still pending, and make namespaces and device nodes, since that is
+    rehearsed in a private copy of the servers' folders, the devices of Postfix's chroot and
+    setgid folders among them."""
     return f"""{_HEAD}\
 [Unit]
 Description=letterlock: watch the mail servers' certificates and TLS
 Documentation=man:systemd.timer(5)
+Wants=network-online.target
 After=network-online.target postfix.service dovecot.service
 
 [Service]
 Type=oneshot
-ExecStart={_for_systemd(str(program))} watch run
+ExecStart={_for_systemd(program)} watch run
 # 1: faults are open, and told. That is not a fault of the watch.
 SuccessExitStatus=1
 TimeoutStartSec=30min
@@ -73,6 +83,8 @@ LockPersonality=yes
 RestrictRealtime=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 SystemCallArchitectures=native
+SystemCallFilter=~@clock @cpu-emulation @debug @module @obsolete @raw-io @reboot @swap
+SystemCallErrorNumber=EPERM
 CapabilityBoundingSet=~CAP_SYS_MODULE CAP_SYS_BOOT CAP_SYS_RAWIO CAP_SYS_TIME CAP_SYSLOG
 CapabilityBoundingSet=~CAP_MAC_ADMIN CAP_MAC_OVERRIDE CAP_WAKE_ALARM CAP_BLOCK_SUSPEND
 """
@@ -102,10 +114,24 @@ def cron_line(program: Path, host: str) -> str:
     return f"{_HEAD}{minute} * * * * root {command} >/dev/null\n"
 
 
-def _for_systemd(word: str) -> str:
-    """One word of ExecStart= (systemd.service(5), "Command lines")."""
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
-    return f'"{escaped}"' if any(char in word for char in " \t'\"\\") else escaped
+def _for_systemd(program: Path) -> str:
+    """ExecStart='s first word (systemd.service(5), "Command lines")."""
+    escaped = str(program).replace("%", "%%")
+    return f'"{escaped}"' if " " in escaped else escaped
+
+
+def _demand_reach(by: Scheduler, program: Path) -> None:
+    """Raises InputError where the scheduler could not run this program."""
+    word = str(program)
+    if not word.isprintable():
+        raise InputError(f"{word!r}: no timer can run a program of that name")
+    if by is Scheduler.SYSTEMD and any(char in word for char in "\"'\\"):
+        raise InputError(f"{word}: systemd runs no program with a quote or a backslash in its path")
+    if by is Scheduler.SYSTEMD and word.startswith(_PRIVATE):
+        raise InputError(
+            f"{word}: is in a folder for temporary files, of which the service has its own",
+            remedy="install letterlock elsewhere, such as /opt/letterlock",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +148,9 @@ def plan_installation(
     """What `watch install` changes: nothing where all is there already. Settings that say the same
     leave their file as it is, comments and all.
 
-    Raises RefusedError where a file in the way is a stranger's."""
+    Raises RefusedError where a file in the way is a stranger's, InputError where the scheduler
+    could not run the program."""
+    _demand_reach(by, program)
     config = _settings_file(root, settings)
     reason = Reason("runs letterlock watch every hour", "letterlock watch install")
     wanted = [config, *_schedule(by, program, host)]
@@ -139,8 +167,22 @@ def plan_installation(
 
 def plan_removal(root: Path) -> Plan:
     """What `watch remove` changes. Raises RefusedError where a file is a stranger's."""
-    changes = [*_link(root, wanted=False), *_removed(root, [FILE, SERVICE, TIMER, CRON])]
+    changes = [
+        *_link(root, wanted=False),
+        *_removed(root, [FILE, SERVICE, TIMER, CRON]),
+        *_stamp(root),
+        *(
+            DirectoryChange(Path(folder), remove=True)
+            for folder, name in _LEFT_EMPTY.items()
+            if _holds_only(outside(root, folder), name)
+        ),
+    ]
     return Plan("watch remove", "", tuple(filter(_does_something, changes)), (), ())
+
+
+def _holds_only(folder: Path, name: str) -> bool:
+    with refusing("cannot be read"):
+        return folder.is_dir() and [each.name for each in folder.iterdir()] == [name]
 
 
 def _settings_file(root: Path, settings: Settings) -> _Wanted:
@@ -182,6 +224,12 @@ def _removed(root: Path, paths: list[str]) -> list[Change]:
         for each in paths
         if (before := _own_contents(root, each)) is not None
     ]
+
+
+def _stamp(root: Path) -> list[Change]:
+    with refusing("cannot be read"):
+        before = disk.read_file(outside(root, STAMP))
+    return [] if before is None else [FileChange(Path(STAMP), before, None)]
 
 
 def _own_contents(root: Path, path: str) -> bytes | None:
