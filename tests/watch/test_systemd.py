@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from letterlock.certs.bundle import CertificateFiles
 from letterlock.install.state import StateFolder
 from letterlock.model.errors import InputError
-from letterlock.renew.handover import Handover
-from letterlock.renew.pending import keep, pending
+from letterlock.renew.pending import pending
 from letterlock.watch.settings import Settings
 from letterlock.watch.timetable import (
     SERVICE,
@@ -26,10 +24,10 @@ from tests.e2e.ports import PORTS
 from tests.machine import HOSTNAME, PROGRAM, Machine
 from tests.status.renewal import OTHER, ROOT, Authority
 from tests.watch.booted import SYSTEMD, Booted, booted
+from tests.watch.certificates import DELIVERED, hand_over, put
 from tests.watch.mailbox import mailbox, mails
 
 SERVICE_UNIT, TIMER_UNIT = Path(SERVICE).name, Path(TIMER).name
-DELIVERED = "/root/delivered"
 #: What the sandbox is for: none of it succeeds within.
 FORBIDDEN = {
     "a program of the system": "touch /usr/bin/letterlock-was-here",
@@ -38,20 +36,6 @@ FORBIDDEN = {
     "a cgroup": "mkdir /sys/fs/cgroup/*/letterlock-was-here",
     "temporary files of others": "ls /tmp/of-somebody-else",
 }
-
-
-def put(machine: Machine, authority: Authority, name: str = HOSTNAME) -> str:
-    """A new certificate in the folder of the ACME client; its leaf, PEM."""
-    chain, key = authority.pair("p256", name)
-    machine.write(f"{DELIVERED}/cert.pem", chain)
-    machine.write(f"{DELIVERED}/key.pem", key, 0o600)
-    return chain.decode().partition("-----END")[0].partition("CERTIFICATE-----")[2]
-
-
-def hand_over(machine: Machine, name: str = HOSTNAME) -> None:
-    """As a hook that is killed as it begins does."""
-    files = CertificateFiles(f"{DELIVERED}/cert.pem", f"{DELIVERED}/key.pem", ())
-    machine.call(lambda: keep(StateFolder(), Handover("certbot", name, files, ca_file=ROOT)))
 
 
 def install(system: Booted, *options: str) -> str:
@@ -105,6 +89,8 @@ def test_a_run_in_the_sandbox_does_all_it_must(stock_machine: Machine) -> None:
         hand_over(machine, OTHER)
         said = system.start_unit(SERVICE_UNIT)
         assert system.unit(SERVICE_UNIT, "ExecMainStatus") == "1", said
+        assert f"{HOSTNAME}: in service; seen at" in said
+        assert "not rehearsed" not in said
         assert machine.read("/etc/held").decode().splitlines() == list(FORBIDDEN)
         (left,) = machine.call(lambda: pending(StateFolder()))
         assert left.names == (OTHER,), said

@@ -14,49 +14,45 @@ import typer
 from letterlock.cli.exit_code import ExitCode
 from letterlock.cli.live_system import servers_below
 from letterlock.model.errors import LetterlockError
-from letterlock.model.finding import Severity
-from letterlock.report.escape import printable
 from letterlock.watch.channels import NotHandedOverError, channels
-from letterlock.watch.fault import PENDING, Fault
+from letterlock.watch.fault import PENDING, of_finding
 from letterlock.watch.look import Part
 from letterlock.watch.message import test_document, text
 from letterlock.watch.run import Told
 from letterlock.watch.settings import Settings
 
+#: Seconds to wait for another run of letterlock to end.
+_WAIT = 60
+
 if TYPE_CHECKING:
-    from letterlock.renew.deliver import Attempt
     from letterlock.watch.changes import Known
 
 
 def retry_pending(root: Path, tell: Callable[[str], None]) -> Part:
-    """Deployments that failed, tried once more; what is left is a fault each."""
+    """Deployments that failed, tried once more: what is in service is said at once, what is left is
+    a fault each. Raises StoppedError where a signal ended it."""
+    from letterlock.cli.backlog import backlog
+    from letterlock.cli.deploy_report import Screen
     from letterlock.cli.live_system import observer_with, recover_first
-    from letterlock.install.state import StateFolder
+    from letterlock.findings.backlog import findings
+    from letterlock.install.interrupts import StoppedError
     from letterlock.renew.deliver import Delivery
-    from letterlock.renew.pending import pending
 
-    delivery = Delivery(root=root, observe=observer_with, wait=60, report=tell)
+    kept = backlog(root)
     try:
-        if pending(StateFolder(root)):
-            recover_first(root, 60, dry_run=False)
-        attempts = delivery.retry_all()
+        if kept.pending:
+            recover_first(root, _WAIT, dry_run=False)
+            delivery = Delivery(root=root, observe=observer_with, wait=_WAIT, report=tell)
+            done = [each for each in delivery.retry_all() if each.error is None]
+            Screen(quiet=False).tell(done, dry_run=False, retry=False)
+    except StoppedError:
+        raise
     except LetterlockError as error:
         return Part(PENDING, all_blind=True, unknown=(str(error),))
-    left = (_not_deployed(each, each.error) for each in attempts if each.error is not None)
-    return Part(PENDING, tuple(left))
-
-
-def _not_deployed(one: Attempt, error: LetterlockError) -> Fault:
-    return Fault(
-        PENDING,
-        "deployment-pending",
-        printable(", ".join(one.names) or one.subject),
-        printable(one.client),
-        Severity.HIGH,
-        "A renewed certificate could not be brought into service",
-        printable(str(error)),
-        "Mend what it says; the watch tries again every hour, letterlock deploy --pending now.",
-    )
+    left = backlog(root)
+    if left.unknown:
+        return Part(PENDING, all_blind=True, unknown=(left.unknown,))
+    return Part(PENDING, tuple(of_finding(PENDING, each) for each in findings(left)))
 
 
 def show(told: Told) -> None:

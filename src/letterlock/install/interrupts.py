@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from letterlock.model.errors import RefusedError
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -17,6 +19,11 @@ class Interrupted(BaseException):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"interrupted by {name}")
+
+
+class StoppedError(RefusedError):
+    """Nothing was changed, or all was rolled back, because a signal asked to stop. Who has more to
+    do leaves it."""
 
 
 class Interrupts:

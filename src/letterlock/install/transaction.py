@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 from letterlock.install import disk, steps, verify
-from letterlock.install.interrupts import Interrupted, Interrupts, interrupts
+from letterlock.install.interrupts import Interrupted, Interrupts, StoppedError, interrupts
 from letterlock.install.journal import (
     FORMAT,
     Begun,
@@ -78,7 +78,7 @@ def apply(
                     return Outcome(None, False, serving.confirm(start), tuple(notes))
                 return transaction.run(start, notes)
             except Interrupted as interrupted:
-                raise RefusedError(f"{interrupted}; nothing was changed") from None
+                raise StoppedError(f"{interrupted}; nothing was changed") from None
 
 
 class _Transaction:
@@ -208,7 +208,8 @@ class _Transaction:
         finally:
             journal.close()
         how = f"but {'; '.join(notes)}" if notes else "everything is as it was"
-        raise RefusedError(f"{reason}; rolled back, {how}") from error
+        kind = StoppedError if isinstance(error, Interrupted) else RefusedError
+        raise kind(f"{reason}; rolled back, {how}") from error
 
     def _tell(self, text: str) -> None:
         # Whoever listens may be gone (a closed terminal); that must not stop the way back.

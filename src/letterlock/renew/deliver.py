@@ -14,6 +14,7 @@ from letterlock.certs.names import covers
 from letterlock.certs.trust import TrustStore
 from letterlock.install import disk
 from letterlock.install.history import Result, history
+from letterlock.install.interrupts import StoppedError
 from letterlock.install.recover import Report, silent
 from letterlock.install.rehearse import Rehearsal, rehearse
 from letterlock.install.state import StateFolder
@@ -116,7 +117,7 @@ class Delivery:
 
     def retry_all(self) -> tuple[Attempt, ...]:
         """Try everything that is kept once more; of what is damaged, that. Raises RefusedError
-        where it may not be read."""
+        where it may not be read, StoppedError where a signal ended it."""
         kept = waiting(StateFolder(self.root))
         attempts = [self._attempt(one) for one in kept.pending]
         for each in kept.damaged:
@@ -131,6 +132,8 @@ class Delivery:
     def _attempt(self, one: Pending) -> Attempt:
         try:
             return Attempt(one.subject, one.client, one.names, self.retry(one))
+        except StoppedError:
+            raise
         except LetterlockError as error:
             return Attempt(one.subject, one.client, one.names, None, error)
 
