@@ -4,7 +4,7 @@ PY := .venv/bin/python
 # Many tests wait for servers: twice the cores keeps two busy.
 JOBS ?= 4
 
-.PHONY: help demo test lab compiled lint format bench docs setup clean
+.PHONY: help demo test lab compiled lint format bench docs catalogues setup clean
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
@@ -23,6 +23,7 @@ test: setup compiled ## lint, types, rooms, and every test
 # The tests start the program hundreds of times, mostly where its folder is read-only: uncompiled, each start would compile it.
 compiled: setup
 	@$(PY) -m compileall -q -j 0 src tests
+	@$(PY) scripts/compile_catalogues
 
 lab: setup       ## a root of each Debian generation in .cache/lab, for tests
 	@scripts/lab
@@ -41,6 +42,9 @@ bench: setup     ## start-up, secure and check beside their peers, as ratios
 
 docs: setup      ## write the parts of docs/ that come from the program
 	@$(PY) scripts/write_findings && $(PY) scripts/write_versions && $(PY) scripts/write_reference
+
+catalogues: setup ## bring the translations' catalogues up to the source
+	@$(PY) scripts/write_catalogues
 
 clean:           ## remove what was built here
 	@rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -173,7 +173,7 @@ def write_json(file: str, document: object) -> None:
     """Write a document where `--json FILE` says. Raises InputError."""
     import msgspec
 
-    text = msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+    text = msgspec.json.format(msgspec.json.encode(document, enc_hook=str), indent=2) + b"\n"
     if file == "-":
         sys.stdout.write(text.decode())
         return

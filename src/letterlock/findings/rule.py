@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.service import Endpoint, MailProtocol, Role
+from letterlock.model.wording import Wording, joined
 
 BySeverity = Severity | Mapping[Role, Severity]
 
@@ -49,7 +50,7 @@ class Rule:
             title=self.title,
             evidence=evidence,
             source=self.source,
-            remedy=" ".join(remedies),
+            remedy=joined(" ", remedies),
         )
 
     def severity_for(self, role: Role) -> Severity:
@@ -78,9 +79,22 @@ def define(
     postfix: str,
     dovecot: str | None = None,
 ) -> Rule:
-    """Make a rule and enter it in the registry; `dovecot` None: the same words serve for both."""
-    rule = Rule(id, title, explanation, source, severity, postfix, dovecot or postfix)
+    """Make a rule and enter it in the registry; `dovecot` None: the same words serve for both. Its
+    words can be said in another language: the catalogues' messages are taken from the registry."""
+    rule = Rule(
+        id,
+        _wording(title),
+        _wording(explanation),
+        source,
+        severity,
+        _wording(postfix),
+        _wording(dovecot or postfix),
+    )
     if id in REGISTRY:
         raise ValueError(f"two rules are called {id}")
     REGISTRY[id] = rule
     return rule
+
+
+def _wording(text: str) -> Wording:
+    return text if isinstance(text, Wording) else Wording(text)

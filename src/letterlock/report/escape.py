@@ -7,6 +7,8 @@ from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from letterlock.model.wording import Wording
+
 _T = TypeVar("_T")
 
 
@@ -24,6 +26,8 @@ def cleaned(value: _T) -> _T:
 
 
 def _cleaned(value: Any) -> Any:
+    if isinstance(value, Wording):  # the rest of it is ours
+        return value if value.isprintable() else value.mapped(printable)
     if type(value) is str:
         return printable(value)
     if isinstance(value, tuple):

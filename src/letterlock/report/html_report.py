@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from letterlock import __version__
 from letterlock.model.facts import EndpointFacts, Handshake
 from letterlock.model.finding import Severity
+from letterlock.model.language import ENGLISH, Language
+from letterlock.model.wording import Wording, joined
 from letterlock.report.compact import Block, blocks
 from letterlock.report.escape import cleaned
 from letterlock.report.ports import (
@@ -21,7 +23,7 @@ from letterlock.report.ports import (
 from letterlock.report.result import Result
 from letterlock.report.served import Served, Sighted
 from letterlock.report.sheet import Phrase, Row, Section, chain_rows, folded
-from letterlock.report.text import Group, grouped, places, utc
+from letterlock.report.text import SEVERITY_WORDS, Group, grouped, places, utc
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -51,12 +53,17 @@ class _Told:
     letter: str = ""
 
 
-def document(results: Iterable[Result]) -> str:
-    """All targets on one page. Everything from the wire is escaped by the template's autoescape,
-    control characters before that."""
+def document(results: Iterable[Result], language: Language = ENGLISH) -> str:
+    """All targets on one page, in a language. Everything from the wire is escaped by the template's
+    autoescape, control characters before that."""
     pages = [_Page(cleaned(each)) for each in results]
     template = _environment().get_template("report.html.j2")
-    return template.render(pages=pages, version=__version__)
+    return template.render(
+        pages=pages,
+        version=__version__,
+        severity_words=SEVERITY_WORDS,
+        **language.in_templates(),
+    )
 
 
 def _environment() -> Environment:
@@ -89,26 +96,31 @@ class _Page:
         self.ports = {address: self._ports(address) for address in addresses}
         self.graded = any(port.grade.text for ports in self.ports.values() for port in ports)
 
-    def counts(self) -> list[tuple[int, str]]:
+    def counts(self) -> list[tuple[int, Severity]]:
         """How many kinds of findings of each severity, worst first."""
         found = [group.worst.severity for group in self.groups]
-        return [(found.count(each), each.value) for each in reversed(Severity) if each in found]
+        return [(found.count(each), each) for each in reversed(Severity) if each in found]
 
     def cost(self) -> str:
         secured = sum(isinstance(each.handshake, Handshake) for each in self._facts.endpoints)
-        return (
-            f"TLS on {secured} of {len(self._facts.endpoints)} ports; "
-            f"{self._facts.connections} connections, {self._facts.seconds:.1f} s"
+        return Wording(
+            "TLS on {secured} of {ports} ports; {connections} connections, {seconds} s.",
+            secured=secured,
+            ports=len(self._facts.endpoints),
+            connections=self._facts.connections,
+            seconds=format(self._facts.seconds, ".1f"),
         )
 
     def sightings(self, group: Group) -> list[tuple[str, str]]:
         """Places, with their severity where it is milder, and the evidence."""
         return [
             (
-                ", ".join(
-                    places(at, self._addresses)
-                    + ("" if severity is group.worst.severity else f" ({severity.value})")
-                    for severity, at in sighting.endpoints
+                joined(
+                    ", ",
+                    (
+                        _milder(places(at, self._addresses), severity, group.worst.severity)
+                        for severity, at in sighting.endpoints
+                    ),
                 ),
                 sighting.evidence,
             )
@@ -130,7 +142,8 @@ class _Page:
 
     def _certificate(self, sighted: Sighted) -> _Told:
         where = places(sighted.endpoints, self._addresses)
-        where += ", where no name is sent" if sighted.nameless else ""
+        if sighted.nameless:
+            where = Wording("{ports}, where no name is sent", ports=where)
         letter = sighted.letter if len(self._served) > 1 else ""
         rows = tuple(chain_rows(sighted.served, self._facts.started))
         return _Told(where, rows=rows, letter=letter)
@@ -154,3 +167,10 @@ class _Page:
             certificate=certificate_phrase(each, self._served, self._facts.started),
             login=login_phrase(each),
         )
+
+
+def _milder(where: str, severity: Severity, worst: Severity) -> str:
+    """The places, with their severity where others have a worse one."""
+    if severity is worst:
+        return where
+    return Wording("{ports} ({severity})", ports=where, severity=SEVERITY_WORDS[severity])

@@ -20,6 +20,7 @@ from letterlock.model.verdict import EndpointVerdict, Grade, Verdict
 from letterlock.report.escape import json_text
 from letterlock.report.json_dns import dns_members
 from letterlock.report.json_tls import known, tls_members, unknown
+from letterlock.report.json_wording import messages
 from letterlock.report.result import Result
 from letterlock.report.text import utc
 
@@ -31,7 +32,7 @@ def document(results: Iterable[Result], *, pem: bool = False) -> str:
     """All targets as one JSON text, ending in a line feed, described by `json_schema.SCHEMA`.
     Certificates are told by their fingerprints, with `pem` in full too."""
     results = tuple(results)
-    whole = {
+    whole: _Json = {
         "format_version": FORMAT_VERSION,
         "targets": [_target(each) for each in results],
         "endpoints": [
@@ -43,6 +44,7 @@ def document(results: Iterable[Result], *, pem: bool = False) -> str:
             for one in each.findings
         ],
     }
+    whole["messages"] = messages(whole)
     return json_text(json.dumps(whole, indent=2, ensure_ascii=False)) + "\n"
 
 

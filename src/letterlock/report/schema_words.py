@@ -23,6 +23,11 @@ def array(items: Json) -> Json:
     return {"type": "array", "items": items}
 
 
+def mapping(names: str, of: Json) -> Json:
+    """An object whose members are named by data; `names` is a regular expression."""
+    return {"type": "object", "patternProperties": {names: of}}
+
+
 def either(*kinds: Json) -> Json:
     return {"anyOf": list(kinds)}
 

@@ -8,6 +8,15 @@ from datetime import UTC, datetime, timedelta
 
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.service import Endpoint
+from letterlock.model.wording import Wording, counted, in_context, joined
+
+SEVERITY_WORDS = {
+    Severity.INFO: in_context("severity", "info"),
+    Severity.LOW: in_context("severity", "low"),
+    Severity.MEDIUM: in_context("severity", "medium"),
+    Severity.HIGH: in_context("severity", "high"),
+    Severity.CRITICAL: in_context("severity", "critical"),
+}
 
 
 def utc(time: datetime) -> str:
@@ -16,7 +25,7 @@ def utc(time: datetime) -> str:
 
 
 def days(count: int) -> str:
-    return f"{count} day" if abs(count) == 1 else f"{count} days"
+    return counted("{count} day", "{count} days", count)
 
 
 def remaining(not_after: datetime, at: datetime) -> str:
@@ -24,9 +33,11 @@ def remaining(not_after: datetime, at: datetime) -> str:
     left = not_after - at
     if left < timedelta(0):
         past = -left // timedelta(days=1)
-        return f"expired {days(past)} ago" if past else "expired today"
+        return Wording("expired {days} ago", days=days(past)) if past else Wording("expired today")
     whole = left // timedelta(days=1)
-    return f"{days(whole)} left" if whole else f"{left // timedelta(hours=1)} h left"
+    if whole:
+        return Wording("{days} left", days=days(whole))
+    return Wording("{hours} h left", hours=left // timedelta(hours=1))
 
 
 def suite_in_short(iana: str) -> str:
@@ -84,14 +95,20 @@ def _group(same: list[Finding]) -> Group:
 def places(endpoints: Sequence[Endpoint], addresses: int) -> str:
     """`ports 25, 587`, with the addresses where the target has several and not all are meant."""
     if not endpoints:
-        return "the server as a whole"
+        return Wording("the server as a whole")
     by_ports: dict[tuple[int, ...], list[str]] = {}
     for address in dict.fromkeys(endpoint.address for endpoint in endpoints):
         ports = tuple(each.port for each in endpoints if each.address == address)
         by_ports.setdefault(ports, []).append(address)
     parts = []
     for ports, at in by_ports.items():
-        text = ("port " if len(ports) == 1 else "ports ") + ", ".join(map(str, ports))
-        everywhere = len(at) == addresses
-        parts.append(text if everywhere else f"{text} at {' and '.join(at)}")
-    return "; ".join(parts)
+        text = port_words(ports)
+        if len(at) != addresses:
+            text = Wording("{ports} at {addresses}", ports=text, addresses=joined(" and ", at))
+        parts.append(text)
+    return joined("; ", parts)
+
+
+def port_words(ports: Sequence[int]) -> str:
+    """`port 25`, `ports 25, 587`."""
+    return counted("port {ports}", "ports {ports}", len(ports), ports=joined(", ", map(str, ports)))
