@@ -95,7 +95,7 @@ def test_settings_that_share_a_certificate_say_it_once() -> None:
     found = assess_status(facts(installed=(late, other)))
     assert [each.evidence for each in found] == [
         "Dovecot ssl_cert, ssl_cert (local_name b.example), /c:1: "
-        "1 days left of 31: until 2026-11-23 12:00 UTC"
+        "1 day left of 31: until 2026-11-23 12:00 UTC"
     ]
 
 

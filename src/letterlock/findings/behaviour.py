@@ -9,6 +9,7 @@ from letterlock.findings.rule import Rule, define, per_role
 from letterlock.model.facts import EndpointFacts
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.tls_facts import Behaviour, Ternary
+from letterlock.model.wording import Wording
 from letterlock.profiles.suite_class import is_cbc
 
 _OPENSSL = "Update OpenSSL (1.1.1 or later) and the server built on it."
@@ -129,19 +130,19 @@ HEARTBEAT = define(
 _WEEK = 7 * 24 * 3600
 #: Rule, which answer shows it, what it says then.
 _RULES: tuple[tuple[Rule, str, bool, str], ...] = (
-    (COMPRESSION, "compression", True, "DEFLATE was chosen when offered"),
+    (COMPRESSION, "compression", True, Wording("DEFLATE was chosen when offered")),
     (
         INSECURE_RENEGOTIATION,
         "secure_renegotiation",
         False,
-        "renegotiation_info is not answered",
+        Wording("renegotiation_info is not answered"),
     ),
-    (CLIENT_RENEGOTIATION, "client_renegotiation", True, "one was carried out"),
-    (NO_EMS, "extended_master_secret", False, "offered and not answered"),
-    (EARLY_DATA, "early_data", True, "a ticket allows early data"),
-    (LAX_SNI, "strict_sni", False, "a handshake for a made-up name was answered"),
-    (LAX_ALPN, "strict_alpn", False, "a handshake for a made-up protocol was answered"),
-    (HEARTBEAT, "heartbeat", True, "the extension was answered"),
+    (CLIENT_RENEGOTIATION, "client_renegotiation", True, Wording("one was carried out")),
+    (NO_EMS, "extended_master_secret", False, Wording("offered and not answered")),
+    (EARLY_DATA, "early_data", True, Wording("a ticket allows early data")),
+    (LAX_SNI, "strict_sni", False, Wording("a handshake for a made-up name was answered")),
+    (LAX_ALPN, "strict_alpn", False, Wording("a handshake for a made-up protocol was answered")),
+    (HEARTBEAT, "heartbeat", True, Wording("the extension was answered")),
 )
 
 
@@ -159,7 +160,7 @@ def encrypt_then_mac(facts: EndpointFacts) -> Iterator[Finding]:
         return
     found = [suite for suite in offered.offered_suites(facts.tls) if is_cbc(suite)]
     if found:
-        yield NO_ETM.at(facts.endpoint, f"not answered with {found[0]}")
+        yield NO_ETM.at(facts.endpoint, Wording("not answered with {suite}", suite=found[0]))
 
 
 def resumption(facts: EndpointFacts) -> Iterator[Finding]:
@@ -167,9 +168,10 @@ def resumption(facts: EndpointFacts) -> Iterator[Finding]:
         return
     lifetime = facts.tls.behaviour.resumption.lifetime_hint
     if lifetime is not None and lifetime > _WEEK:
-        yield LONG_TICKETS.at(facts.endpoint, f"{lifetime} s, {lifetime // 86400} days")
+        text = Wording("{seconds} s, {days} days", seconds=lifetime, days=lifetime // 86400)
+        yield LONG_TICKETS.at(facts.endpoint, text)
     if _never_resumes(facts.tls.behaviour):
-        yield NO_RESUMPTION.at(facts.endpoint, "neither by session id nor by ticket")
+        yield NO_RESUMPTION.at(facts.endpoint, Wording("neither by session id nor by ticket"))
 
 
 def _never_resumes(taken: Behaviour) -> bool:

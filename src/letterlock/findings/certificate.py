@@ -10,6 +10,8 @@ from letterlock.findings.rule import Rule, define, per_role
 from letterlock.model.certificate import Certificate, ChainFault
 from letterlock.model.facts import EndpointFacts, Handshake, TargetFacts
 from letterlock.model.finding import Finding, Severity
+from letterlock.model.service import port_words
+from letterlock.model.wording import Wording, counted, joined
 
 _POSTFIX_FILES = "smtpd_tls_chain_files (or smtpd_tls_cert_file)"
 _DOVECOT_FILES = "ssl_cert (2.4: ssl_server_cert_file)"
@@ -177,9 +179,9 @@ def roots(facts: EndpointFacts) -> Iterator[Finding]:
     if mozilla is None or (system.anchor is None) is (mozilla.anchor is None):
         return
     if mozilla.anchor is None:
-        text = f"the system trusts {system.anchor}, Mozilla does not"
+        text = Wording("the system trusts {root}, Mozilla does not", root=system.anchor)
     else:
-        text = f"Mozilla trusts {mozilla.anchor}, the system does not"
+        text = Wording("Mozilla trusts {root}, the system does not", root=mozilla.anchor)
     yield ROOTS_DIFFER.at(facts.endpoint, text)
 
 
@@ -198,9 +200,12 @@ def fault_rule(fault: ChainFault) -> Rule:
 
 
 def remaining(leaf: Certificate, at: datetime) -> str:
-    return (
-        f"{leaf.days_left(at)} days left of {leaf.lifetime // timedelta(days=1)}: "
-        f"until {leaf.not_after:%Y-%m-%d %H:%M} UTC"
+    return counted(
+        "{count} day left of {lifetime}: until {end} UTC",
+        "{count} days left of {lifetime}: until {end} UTC",
+        leaf.days_left(at),
+        lifetime=leaf.lifetime // timedelta(days=1),
+        end=format(leaf.not_after, "%Y-%m-%d %H:%M"),
     )
 
 
@@ -230,14 +235,24 @@ def parity(target: TargetFacts) -> Iterator[Finding]:
         return
     kinds = {(frozenset(leaf.dns_names), leaf.public_key.algorithm) for leaf in leaves.values()}
     severity = Severity.MEDIUM if len(kinds) < len(leaves) else Severity.LOW
-    text = "; ".join(f"{_ports(places[key])}: {_brief(leaf)}" for key, leaf in leaves.items())
+    text = joined(
+        "; ",
+        (
+            Wording("{ports}: {certificate}", ports=_ports(places[key]), certificate=_brief(leaf))
+            for key, leaf in leaves.items()
+        ),
+    )
     yield CERTIFICATES_DIFFER.of_server(text, severity)
 
 
 def _ports(places: list[EndpointFacts]) -> str:
-    ports = sorted({facts.endpoint.port for facts in places})
-    return ("port " if len(ports) == 1 else "ports ") + ", ".join(map(str, ports))
+    return port_words(sorted({facts.endpoint.port for facts in places}))
 
 
 def _brief(leaf: Certificate) -> str:
-    return f"{leaf.subject or 'no subject'}, until {leaf.not_after:%Y-%m-%d} ({leaf.sha256[:12]}…)"
+    return Wording(
+        "{subject}, until {day} ({sha256}…)",
+        subject=leaf.subject or Wording("no subject"),
+        day=leaf.not_after.date().isoformat(),
+        sha256=leaf.sha256[:12],
+    )

@@ -14,6 +14,7 @@ from letterlock.model.facts import EndpointFacts, TargetFacts
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.service import Role
 from letterlock.model.unknown import Cause, Unknown
+from letterlock.model.wording import Wording, joined
 
 _SEVERE = per_role(Severity.HIGH, Severity.MEDIUM)
 _RECORDS = "letterlock cert tlsa HOST --cert FILE prints it"
@@ -124,13 +125,21 @@ def _failing(
     name = f"_{records.port}._tcp.{host.name}"
     known = records.answer
     if isinstance(known, Unknown) and not host.leads_securely:
-        yield COULD_NOT_DETERMINE.of_server(f"TLSA of {name}: {known.reason}", Severity.INFO)
+        yield COULD_NOT_DETERMINE.of_server(_tlsa(name, known.reason), Severity.INFO)
         return
-    text = known.reason if isinstance(known, Unknown) else f"bogus {known.why}".strip()
+    text = known.reason if isinstance(known, Unknown) else _bogus(known)
     milder = Severity.MEDIUM if isinstance(known, Unknown) else None
     for each in visited:
         if answered(each):
-            yield LOOKUP_FAILS.at(each.endpoint, f"TLSA of {name}: {text}", milder)
+            yield LOOKUP_FAILS.at(each.endpoint, _tlsa(name, text), milder)
+
+
+def _tlsa(name: str, what: str) -> Wording:
+    return Wording("TLSA of {name}: {what}", name=name, what=what)
+
+
+def _bogus(answer: Answer[TlsaRecord]) -> Wording:
+    return Wording("bogus {why}", why=answer.why) if answer.why else Wording("bogus")
 
 
 def _absent(host: HostDns, records: TlsaSet, visited: Iterable[EndpointFacts]) -> Iterator[Finding]:
@@ -138,7 +147,10 @@ def _absent(host: HostDns, records: TlsaSet, visited: Iterable[EndpointFacts]) -
         return
     for each in visited:
         if each.endpoint.service.role is Role.MX and answered(each):
-            yield MISSING.at(each.endpoint, f"no TLSA at _{records.port}._tcp.{host.name}")
+            yield MISSING.at(
+                each.endpoint,
+                Wording("no TLSA at {name}", name=f"_{records.port}._tcp.{host.name}"),
+            )
 
 
 def _published(
@@ -149,7 +161,9 @@ def _published(
 ) -> Iterator[Finding]:
     used = answer.secure and host.leads_securely
     if not used and not _unknown(host, answer):
-        yield INSECURE.of_server(f"{answer.name}: {_weakest(host, answer)}", Severity.LOW)
+        yield INSECURE.of_server(
+            Wording("{name}: {what}", name=answer.name, what=_weakest(host, answer)), Severity.LOW
+        )
     yield from _records(host, answer)
     for each in visited:
         matches = [one for one in host.dane if one.endpoint == each.endpoint]
@@ -166,10 +180,10 @@ def _unknown(host: HostDns, answer: Answer[TlsaRecord]) -> bool:
 
 def _weakest(host: HostDns, answer: Answer[TlsaRecord]) -> str:
     if not answer.secure:
-        return "the TLSA records are not signed"
+        return Wording("the TLSA records are not signed")
     if host.exchange_security not in (None, answer.security):
-        return f"the MX record of {host.domain} is not signed"
-    return f"the addresses of {host.name} are not signed"
+        return Wording("the MX record of {domain} is not signed", domain=host.domain)
+    return Wording("the addresses of {name} are not signed", name=host.name)
 
 
 def _not_served(each: EndpointFacts, used: bool) -> Iterator[Finding]:
@@ -177,20 +191,28 @@ def _not_served(each: EndpointFacts, used: bool) -> Iterator[Finding]:
         isinstance(each.handshake, Unknown) and each.handshake.cause is not Cause.INTERRUPTED
     ):
         severity = None if used else Severity.LOW
-        yield WITHOUT_TLS.at(each.endpoint, "TLSA records, and no TLS handshake", severity)
+        text = Wording("TLSA records, and no TLS handshake")
+        yield WITHOUT_TLS.at(each.endpoint, text, severity)
 
 
 def _match(match: DaneMatch, target: TargetFacts, used: bool) -> Iterator[Finding]:
     usable = [one for one in match.records if not one.unusable]
     if usable and not match.verified:
-        reasons = "; ".join(f"{one.record}: {one.why_not}" for one in usable)
-        text = f"{match.key_type} key: {reasons}"
+        reasons = joined(
+            "; ",
+            (Wording("{name}: {what}", name=str(one.record), what=one.why_not) for one in usable),
+        )
+        text = Wording("{key_type} key: {reasons}", key_type=match.key_type, reasons=reasons)
         yield MISMATCH.at(match.endpoint, text, None if used else Severity.LOW)
     hits = [one.record for one in match.records if one.matches]
     if hits and all(one.usage in (1, 3) and one.selector == 0 for one in hits):
         near = match.not_after - target.started < _NEAR
         severity = Severity.MEDIUM if near and used else Severity.LOW
-        text = f"{hits[0]}, and the certificate ends on {match.not_after:%Y-%m-%d}"
+        text = Wording(
+            "{record}, and the certificate ends on {day}",
+            record=hits[0],
+            day=match.not_after.date().isoformat(),
+        )
         yield PINS_CERTIFICATE.at(match.endpoint, text, severity)
 
 
@@ -206,9 +228,16 @@ def _records(host: HostDns, answer: Answer[TlsaRecord]) -> Iterator[Finding]:
     usable = [record for record, reason in reasons.items() if not reason]
     for record in answer.records:
         if record.association in empty:
-            yield DIGEST_OF_NOTHING.of_server(f"{answer.name}: {record}", Severity.MEDIUM)
+            yield DIGEST_OF_NOTHING.of_server(
+                Wording("{name}: {what}", name=answer.name, what=str(record)), Severity.MEDIUM
+            )
         elif reason := reasons.get(record):
             severity = Severity.LOW if usable else Severity.MEDIUM
-            yield UNUSABLE.of_server(f"{answer.name}: {record}: {reason}", severity)
+            text = Wording(
+                "{name}: {record}: {reason}", name=answer.name, record=record, reason=reason
+            )
+            yield UNUSABLE.of_server(text, severity)
     if len(usable) == 1 and usable[0].usage in (1, 3):
-        yield NO_ROLLOVER.of_server(f"{answer.name}: {usable[0]} alone", Severity.INFO)
+        yield NO_ROLLOVER.of_server(
+            Wording("{name}: {record} alone", name=answer.name, record=usable[0]), Severity.INFO
+        )

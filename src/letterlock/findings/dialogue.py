@@ -10,6 +10,7 @@ from letterlock.findings.settings import DOVECOT, POSTFIX
 from letterlock.model.facts import EndpointFacts, Greeting
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.service import Role
+from letterlock.model.wording import Wording
 
 INJECTION = define(
     "starttls-injection",
@@ -57,7 +58,7 @@ _AGREED = re.compile(r"220\b|\+OK\b|\S+ OK\b|OK\b", re.IGNORECASE)
 
 def injection(facts: EndpointFacts) -> Iterator[Finding]:
     if facts.tls is not None and facts.tls.dialogue.injection is True:
-        text = "a command sent together with STARTTLS was answered inside TLS"
+        text = Wording("a command sent together with STARTTLS was answered inside TLS")
         yield INJECTION.at(facts.endpoint, text)
 
 
@@ -66,12 +67,14 @@ def starttls_again(facts: EndpointFacts) -> Iterator[Finding]:
     if isinstance(inside, tuple):
         again = [each for each in inside if each.upper() in ("STARTTLS", "STLS")]
         if again:
-            yield STARTTLS_INSIDE.at(facts.endpoint, f"{again[0]} among the capabilities")
+            yield STARTTLS_INSIDE.at(
+                facts.endpoint, Wording("{command} among the capabilities", command=again[0])
+            )
     if facts.tls is None:
         return
     answer = facts.tls.dialogue.second_starttls
     if isinstance(answer, str) and _AGREED.match(answer):
-        yield SECOND_STARTTLS.at(facts.endpoint, f"answered {answer!r}")
+        yield SECOND_STARTTLS.at(facts.endpoint, Wording("answered {answer}", answer=repr(answer)))
 
 
 def login_before_tls(facts: EndpointFacts) -> Iterator[Finding]:
@@ -81,9 +84,12 @@ def login_before_tls(facts: EndpointFacts) -> Iterator[Finding]:
         return
     if isinstance(facts.greeting, Greeting) and facts.greeting.cleartext_logins:
         return
-    text = "a login command was accepted in the clear"
+    text = Wording("a login command was accepted in the clear")
     if facts.from_same_address and facts.endpoint.service.role is Role.ACCESS:
-        text += ", from this very machine; Dovecot trusts that, so ask from another one"
+        text = Wording(
+            "a login command was accepted in the clear, from this very machine; Dovecot trusts "
+            "that, so ask from another one"
+        )
         yield LOGIN_BEFORE_TLS.at(facts.endpoint, text, Severity.INFO)
     else:
         yield LOGIN_BEFORE_TLS.at(facts.endpoint, text)

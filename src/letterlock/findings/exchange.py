@@ -17,6 +17,7 @@ from letterlock.model.dns_facts import (
 from letterlock.model.facts import TargetFacts
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.unknown import Cause, Unknown
+from letterlock.model.wording import Wording, counted, joined
 
 NO_MAIL = define(
     "domain-takes-no-mail",
@@ -116,30 +117,46 @@ def exchange(facts: DomainFacts) -> Iterator[Finding]:
     """The MX records themselves."""
     mail = facts.exchange
     if isinstance(mail, Unknown):
-        yield COULD_NOT_DETERMINE.of_server(f"MX of {facts.domain}: {mail.reason}", Severity.INFO)
+        yield COULD_NOT_DETERMINE.of_server(
+            Wording("MX of {domain}: {reason}", domain=facts.domain, reason=mail.reason),
+            Severity.INFO,
+        )
         return
     if mail.null:
         others = [one.exchange for one in mail.records.records if one.exchange != "."]
         if others:
-            text = f"{facts.domain}: `.` and {', '.join(others)}"
+            text = Wording(
+                "{domain}: `.` and {others}", domain=facts.domain, others=joined(", ", others)
+            )
             yield NULL_MX_AMONG_OTHERS.of_server(text, Severity.MEDIUM)
         else:
-            yield NO_MAIL.of_server(f"{facts.domain}: MX 0 .", Severity.INFO)
+            yield NO_MAIL.of_server(
+                Wording("{name}: {what}", name=facts.domain, what="MX 0 ."), Severity.INFO
+            )
     if mail.implicit:
         yield from _implicit(facts.domain, mail.hosts[0])
     else:
         yield from _hosts(mail)
     if mail.left_out:
-        text = f"{facts.domain}: {mail.left_out} more MX hosts are not looked at"
+        text = counted(
+            "{domain}: {count} more MX host is not looked at",
+            "{domain}: {count} more MX hosts are not looked at",
+            mail.left_out,
+            domain=facts.domain,
+        )
         yield COULD_NOT_DETERMINE.of_server(text, Severity.INFO)
 
 
 def _implicit(domain: str, host: HostAddresses) -> Iterator[Finding]:
     if host.addresses:
-        text = f"{domain}: no MX; {', '.join(host.addresses)}"
+        text = Wording(
+            "{domain}: no MX; {addresses}", domain=domain, addresses=joined(", ", host.addresses)
+        )
         yield MX_IMPLICIT.of_server(text, Severity.LOW)
     elif _has_none(host):
-        yield MX_MISSING.of_server(f"{domain}: no MX, no A, no AAAA", Severity.HIGH)
+        yield MX_MISSING.of_server(
+            Wording("{domain}: no MX, no A, no AAAA", domain=domain), Severity.HIGH
+        )
 
 
 def _hosts(mail: MailExchange) -> Iterator[Finding]:
@@ -149,15 +166,21 @@ def _hosts(mail: MailExchange) -> Iterator[Finding]:
             yield MX_ADDRESS.of_server(host.name, Severity.HIGH)
             continue
         if host.aliases:
-            text = f"{host.name} is an alias of {' → '.join(host.aliases)}"
+            text = Wording(
+                "{name} is an alias of {target}", name=host.name, target=" → ".join(host.aliases)
+            )
             yield MX_ALIAS.of_server(text, Severity.MEDIUM)
         if _has_none(host):
-            missing = _absent(host)
             severity = Severity.MEDIUM if reachable else Severity.HIGH
-            yield MX_UNRESOLVED.of_server(f"{host.name} {missing}", severity)
+            yield MX_UNRESOLVED.of_server(_absent(host), severity)
         for known in (host.ipv4, host.ipv6):
             if isinstance(known, Unknown) and known.cause is not Cause.NOT_APPLICABLE:
-                yield COULD_NOT_DETERMINE.of_server(f"{host.name}: {known.reason}", Severity.INFO)
+                yield _unanswered(host.name, known)
+
+
+def _unanswered(name: str, known: Unknown) -> Finding:
+    text = Wording("{name}: {what}", name=name, what=known.reason)
+    return COULD_NOT_DETERMINE.of_server(text, Severity.INFO)
 
 
 def _has_none(host: HostAddresses) -> bool:
@@ -167,8 +190,9 @@ def _has_none(host: HostAddresses) -> bool:
 
 
 def _absent(host: HostAddresses) -> str:
-    exists = isinstance(host.ipv4, Answer) and host.ipv4.exists
-    return "has neither A nor AAAA record" if exists else "does not exist"
+    if isinstance(host.ipv4, Answer) and host.ipv4.exists:
+        return Wording("{name} has neither A nor AAAA record", name=host.name)
+    return Wording("{name} does not exist", name=host.name)
 
 
 def security(facts: DomainFacts) -> Iterator[Finding]:
@@ -184,32 +208,39 @@ def security(facts: DomainFacts) -> Iterator[Finding]:
                 yield from bogus(kind, known)
     unsigned = tuple(dict.fromkeys(_unsigned(facts.exchange)))
     if unsigned:
-        yield DNSSEC_INSECURE.of_server(", ".join(unsigned), Severity.LOW)
+        yield DNSSEC_INSECURE.of_server(joined(", ", unsigned), Severity.LOW)
 
 
 def _resolver(resolver: ResolverFacts) -> Iterator[Finding]:
     if resolver.validates is False:
         yield NOT_VALIDATING.of_server(resolver.address, Severity.INFO)
     elif isinstance(resolver.validates, Unknown):
-        text = f"whether {resolver.address} validates: {resolver.validates.reason}"
+        text = Wording(
+            "whether {resolver} validates: {reason}",
+            resolver=resolver.address,
+            reason=resolver.validates.reason,
+        )
         yield COULD_NOT_DETERMINE.of_server(text, Severity.INFO)
 
 
 def bogus(kind: str, answer: Answer[object]) -> Iterator[Finding]:
     """Where its signatures are broken."""
     if answer.bogus:
-        why = f" ({answer.why})" if answer.why else ""
-        text = f"{kind} of {answer.name}: given only without validation{why}"
+        text = Wording(
+            "{kind} of {name}: given only without validation", kind=kind, name=answer.name
+        )
+        if answer.why:
+            text = Wording("{text} ({why})", text=text, why=answer.why)
         yield DNSSEC_BOGUS.of_server(text, Severity.HIGH)
 
 
 def _unsigned(mail: MailExchange) -> Iterator[str]:
     if mail.records.security is Security.INSECURE:
-        yield f"MX of {mail.records.name}"
+        yield Wording("MX of {domain}", domain=mail.records.name)
     for host in () if mail.implicit else mail.hosts:
         known = [one for one in (host.ipv4, host.ipv6) if isinstance(one, Answer)]
         if any(one.security is Security.INSECURE for one in known):
-            yield f"addresses of {host.name}"
+            yield Wording("addresses of {name}", name=host.name)
 
 
 def domain_determined(facts: DomainFacts) -> bool:
@@ -233,4 +264,4 @@ def host_security(target: TargetFacts) -> Iterator[Finding]:
         if isinstance(known, Answer):
             yield from bogus(kind, known)
         elif known.cause is not Cause.NOT_APPLICABLE:
-            yield COULD_NOT_DETERMINE.of_server(f"{host.name}: {known.reason}", Severity.INFO)
+            yield _unanswered(host.name, known)

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 
 from letterlock.model.facts import EndpointFacts
 from letterlock.model.finding import Finding, Severity
-from letterlock.model.service import Endpoint
+from letterlock.model.service import Endpoint, port_words
 from letterlock.model.tls_facts import Depth
 from letterlock.model.unknown import Unknown
 from letterlock.model.verdict import Grade, Letter
+from letterlock.model.wording import Wording, joined
 
 #: With these there is no TLS that would deserve a better letter, whatever their severity.
 NO_TLS = frozenset(
@@ -75,11 +76,13 @@ def server_grade(
     known = {place: one for place, one in endpoints.items() if isinstance(one, Grade)}
     own = grade(finding for finding in findings if finding.endpoint is None)
     if not known:
-        return Unknown("no endpoint has a grade")
+        return Unknown(Wording("no endpoint has a grade"))
     worst = max((*known.values(), own), key=lambda one: one.letter.rank)
     unknown = [place for place, one in endpoints.items() if isinstance(one, Unknown)]
     if unknown and worst.letter is not Letter.F:
-        return Unknown(f"not determined for {', '.join(map(str, unknown))}")
+        return Unknown(
+            Wording("not determined for {places}", places=joined(", ", map(str, unknown)))
+        )
     return Grade(worst.letter, _where(worst.letter, known, own))
 
 
@@ -91,12 +94,11 @@ def _where(letter: Letter, endpoints: Mapping[Endpoint, Grade], own: Grade) -> t
     for place, one in endpoints.items():
         for phrase in one.because if one.letter is letter else ():
             ports.setdefault(phrase, []).append(place.port)
-    phrases = [f"{phrase} ({_ports(sorted(set(where)))})" for phrase, where in ports.items()]
+    phrases = [
+        Wording("{title} ({ports})", title=phrase, ports=port_words(sorted(set(where))))
+        for phrase, where in ports.items()
+    ]
     return (*(own.because if own.letter is letter else ()), *phrases)
-
-
-def _ports(numbers: list[int]) -> str:
-    return ("port " if len(numbers) == 1 else "ports ") + ", ".join(map(str, numbers))
 
 
 def _missing(facts: EndpointFacts) -> str | None:
@@ -104,14 +106,14 @@ def _missing(facts: EndpointFacts) -> str | None:
     if isinstance(facts.handshake, Unknown) and facts.tls is None:
         return facts.handshake.reason
     if facts.tls is None:
-        return "only one handshake was made"
+        return Wording("only one handshake was made")
     if facts.tls.depth is Depth.VERDICT:
-        return "the depth verdict asks for profiles only"
+        return Wording("the depth verdict asks for profiles only")
     unknown = [each.name for each in facts.tls.protocols if isinstance(each.offered, Unknown)]
     if not facts.tls.protocols or unknown:
-        return f"not determined: {', '.join(unknown) or 'versions'}"
+        return Wording("not determined: {what}", what=joined(", ", unknown) or Wording("versions"))
     if not any(each.cipher_suites for each in facts.tls.protocols if each.offered is True):
-        return "not determined: cipher suites"
+        return Wording("not determined: {what}", what=Wording("cipher suites"))
     return None
 
 

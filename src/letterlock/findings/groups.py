@@ -10,9 +10,11 @@ from letterlock.model.facts import EndpointFacts
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.named_groups import GroupKind, group_named
 from letterlock.model.tls_facts import DiffieHellman
+from letterlock.model.wording import Wording, joined
 
 _GROUPS = groups("X25519 prime256v1 secp384r1")
 _HYBRID = groups("X25519MLKEM768 X25519 prime256v1 secp384r1")
+_NEEDS = Wording("It needs OpenSSL 3.5 or later.")
 
 WEAK_GROUP = define(
     "weak-group",
@@ -31,8 +33,8 @@ NO_HYBRID = define(
     "exchange is a hybrid with ML-KEM. Nothing to complain about yet.",
     source="draft-ietf-tls-ecdhe-mlkem section 3",
     severity=Severity.INFO,
-    postfix=f"{_HYBRID[0]} It needs OpenSSL 3.5 or later.",
-    dovecot=f"{_HYBRID[1]} It needs OpenSSL 3.5 or later.",
+    postfix=joined(" ", (_HYBRID[0], _NEEDS)),
+    dovecot=joined(" ", (_HYBRID[1], _NEEDS)),
 )
 WEAK_DH = define(
     "weak-dh",
@@ -110,12 +112,13 @@ def named_groups(facts: EndpointFacts) -> Iterator[Finding]:
     seen = dict.fromkeys(group for each in facts.tls.groups for group in each.groups)
     weak = [group for group in seen if is_weak(group)]
     if weak:
-        yield WEAK_GROUP.at(facts.endpoint, ", ".join(weak))
+        yield WEAK_GROUP.at(facts.endpoint, joined(", ", weak))
     asked = [each for each in facts.tls.groups if each.complete and "TLSv1.3" in each.used_in]
     known = [group for group in map(group_named, seen) if group is not None]
     if asked and not any(group.post_quantum for group in known):
-        offered = ", ".join(dict.fromkeys(group for each in asked for group in each.groups))
-        yield NO_HYBRID.at(facts.endpoint, f"offered in TLSv1.3: {offered}")
+        offered = joined(", ", dict.fromkeys(group for each in asked for group in each.groups))
+        text = Wording("offered in TLSv1.3: {groups}", groups=offered)
+        yield NO_HYBRID.at(facts.endpoint, text)
 
 
 def diffie_hellman(facts: EndpointFacts) -> Iterator[Finding]:
@@ -129,10 +132,10 @@ def diffie_hellman(facts: EndpointFacts) -> Iterator[Finding]:
     severity = WEAK_DH.severity_for(facts.endpoint.service.role)
     if any(each.bits < _BROKEN_DH_BITS for each in small):
         severity = list(Severity)[severity.rank + 1]
-    yield WEAK_DH.at(facts.endpoint, "; ".join(map(_described, small)), severity)
+    yield WEAK_DH.at(facts.endpoint, joined("; ", map(_described, small)), severity)
     common = [each for each in small if each.known_as]
     if common:
-        yield COMMON_PRIME.at(facts.endpoint, "; ".join(map(_described, common)))
+        yield COMMON_PRIME.at(facts.endpoint, joined("; ", map(_described, common)))
 
 
 def reuse(facts: EndpointFacts) -> Iterator[Finding]:
@@ -148,7 +151,11 @@ def reuse(facts: EndpointFacts) -> Iterator[Finding]:
         if answer is True
     ]
     if found:
-        text = f"the same {' and the same '.join(found)} value in several connections"
+        text = (
+            Wording("the same DHE and the same ECDHE value in several connections")
+            if len(found) > 1
+            else Wording("the same {kind} value in several connections", kind=found[0])
+        )
         yield KEY_SHARE_REUSED.at(facts.endpoint, text)
 
 
@@ -158,16 +165,16 @@ def signatures(facts: EndpointFacts) -> Iterator[Finding]:
         return
     for rule, hash_ in ((MD5_SIGNATURE, "_md5"), (SHA1_SIGNATURE, "_sha1")):
         found = [
-            f"{name} in {version}"
+            Wording("{name} in {version}", name=name, version=version)
             for version, names in facts.tls.signature_schemes
             if version in ("TLSv1.2", "TLSv1.3")
             for name in names
             if name.endswith(hash_)
         ]
         if found:
-            yield rule.at(facts.endpoint, ", ".join(found))
+            yield rule.at(facts.endpoint, joined(", ", found))
 
 
 def _described(parameters: DiffieHellman) -> str:
-    name = f", {parameters.known_as}" if parameters.known_as else ""
-    return f"{parameters.bits} bits{name}"
+    bits = Wording("{bits} bits", bits=parameters.bits)
+    return joined(", ", (bits, parameters.known_as)) if parameters.known_as else bits

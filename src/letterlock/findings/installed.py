@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from letterlock.findings.certificate import EXPIRES_SOON, fault_rule, remaining, urgency
 from letterlock.findings.rule import Rule, define, per_role
+from letterlock.findings.words import some
 from letterlock.model.certificate import Certificate
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.service import Role
 from letterlock.model.status import Installed, Served, StatusFacts
 from letterlock.model.unknown import Unknown
+from letterlock.model.wording import Wording
 
 STALE = define(
     "certificate-stale",
@@ -95,7 +97,12 @@ def _unusable(facts: StatusFacts) -> Iterator[Finding]:
     for each in facts.installed:
         if each.fault is not None:
             rule = FILE_UNUSABLE if each.leaf is None else KEY_MISMATCH
-            text = f"{each.reference.where}: {each.reference.label}: {each.fault}"
+            text = Wording(
+                "{where}: {setting}: {fault}",
+                where=each.reference.where,
+                setting=each.reference.label,
+                fault=each.fault,
+            )
             yield _of(rule, each.reference.server, text, Severity.HIGH, each.file)
 
 
@@ -106,7 +113,8 @@ def _chains(facts: StatusFacts) -> Iterator[Finding]:
     verdicts: dict[tuple[str, str, str], tuple[Rule, Severity]] = {}
     for each in facts.installed:
         for rule, text, severity in _complaints(each, facts.started):
-            key = (each.reference.server, rule.id, f"{each.file}: {text}")
+            said: str = Wording("{file}: {text}", file=each.file, text=text)
+            key = each.reference.server, rule.id, said
             told.setdefault(key, []).append(each)
             worst = max((severity, verdicts.get(key, (rule, severity))[1]), key=lambda s: s.rank)
             verdicts[key] = (rule, worst)
@@ -114,8 +122,9 @@ def _chains(facts: StatusFacts) -> Iterator[Finding]:
         server, _, text = key
         rule, severity = verdicts[key]
         labels = list(dict.fromkeys(each.reference.label for each in same))
-        more = f" and {len(labels) - 3} more" if len(labels) > 3 else ""
-        said = f"{server} {', '.join(labels[:3])}{more}, {text}"
+        said = Wording(
+            "{server} {settings}, {text}", server=server, settings=some(labels, 3), text=text
+        )
         yield _of(rule, server, said, severity, same[0].file)
 
 
@@ -140,26 +149,41 @@ def _maps(facts: StatusFacts) -> Iterator[Finding]:
     for each in facts.maps:
         if not isinstance(each.stale, Unknown):
             for text in each.stale:
-                said = f"{each.table}: {text}"
+                said = Wording("{file}: {text}", file=each.table, text=text)
                 yield _of(MAP_STALE, "Postfix", said, Severity.HIGH, each.table)
 
 
 def _exposed(facts: StatusFacts) -> Iterator[Finding]:
     for each in facts.exposed:
-        text = f"{each.file} has mode {each.mode:04o}"
+        text = Wording("{file} has mode {mode}", file=each.file, mode=format(each.mode, "04o"))
         yield _of(KEY_EXPOSED, each.server, text, Severity.HIGH, each.file)
 
 
 def _stale(each: Served, at: datetime) -> Iterator[Finding]:
     for chain in each.stale:
-        asked = f" to clients that ask for {each.name}" if each.name else ""
-        kind = f" ({each.key_type})" if each.key_type else ""
-        text = f"serves {_brief(chain[0], at)}{kind}{asked}, which is not what its file holds"
+        text = _says(each, _brief(chain[0], at))
         about = " ".join(part for part in (each.name, each.key_type) if part)
         yield replace(STALE.at(each.endpoint, text), subject=about)
 
 
+def _says(each: Served, certificate: str) -> Wording:
+    if each.key_type:
+        certificate = Wording("{text} ({why})", text=certificate, why=each.key_type)
+    if each.name:
+        return Wording(
+            "serves {certificate} to clients that ask for {name}, which is not what its file holds",
+            certificate=certificate,
+            name=each.name,
+        )
+    return Wording(
+        "serves {certificate}, which is not what its file holds", certificate=certificate
+    )
+
+
 def _brief(leaf: Certificate, at: datetime) -> str:
-    left = leaf.not_after - at
-    state = "expired" if left < timedelta(0) else "until"
-    return f"the certificate {leaf.sha256[:12]}…, {state} {leaf.not_after:%Y-%m-%d %H:%M} UTC"
+    day = format(leaf.not_after, "%Y-%m-%d %H:%M")
+    if leaf.not_after < at:
+        return Wording(
+            "the certificate {sha256}…, expired {day} UTC", sha256=leaf.sha256[:12], day=day
+        )
+    return Wording("the certificate {sha256}…, until {day} UTC", sha256=leaf.sha256[:12], day=day)

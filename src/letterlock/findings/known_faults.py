@@ -14,8 +14,9 @@ from letterlock.findings.settings import (
 )
 from letterlock.model.facts import EndpointFacts
 from letterlock.model.finding import Finding, Severity
+from letterlock.model.wording import Wording, joined
 
-_UPDATE = "Update OpenSSL (the distribution's current package), restart the server"
+_UPDATE = Wording("Update OpenSSL (the distribution's current package), restart the server.")
 _NO_DHE = (
     postfix_exclude("kDHE", port_25=False),
     f"Dovecot: {DOVECOT['cipher-list']} without DHE suites: append :!kDHE.",
@@ -28,7 +29,8 @@ define(
     "the log. The same on every port.",
     source="CVE-2014-0160; RFC 6520 section 4",
     severity=Severity.CRITICAL,
-    postfix=f"{_UPDATE}, then make a new key and certificate and have passwords changed.",
+    postfix="Update OpenSSL (the distribution's current package), restart the server, then make a "
+    "new key and certificate and have passwords changed.",
 )
 define(
     "ccs-injection",
@@ -37,7 +39,7 @@ define(
     "session. Between servers who sits in the middle has easier ways.",
     source="CVE-2014-0224; RFC 5246 section 7.1",
     severity=per_role(Severity.MEDIUM, Severity.HIGH),
-    postfix=f"{_UPDATE}.",
+    postfix=_UPDATE,
 )
 define(
     "robot",
@@ -46,8 +48,8 @@ define(
     "server's signature forged, on this port and on any other with the same key.",
     source="CVE-2017-13099; RFC 5246 section 7.4.7.1",
     severity=Severity.HIGH,
-    postfix=f"{_UPDATE}. {postfix_exclude('kRSA')}",
-    dovecot=f"{_UPDATE}. {dovecot_exclude('kRSA')}",
+    postfix=joined(" ", (_UPDATE, postfix_exclude("kRSA"))),
+    dovecot=joined(" ", (_UPDATE, dovecot_exclude("kRSA"))),
 )
 define(
     "ticketbleed",
@@ -65,8 +67,8 @@ define(
     "service with the same RSA key, users' ports included, which is why port 25 counts too.",
     source="CVE-2016-0800; RFC 6176 section 3",
     severity=per_role(Severity.HIGH, Severity.CRITICAL),
-    postfix=f"{_UPDATE}. {postfix_floor('TLSv1.2')}",
-    dovecot=f"{_UPDATE}. {dovecot_floor('TLSv1.2')}",
+    postfix=joined(" ", (_UPDATE, postfix_floor("TLSv1.2"))),
+    dovecot=joined(" ", (_UPDATE, dovecot_floor("TLSv1.2"))),
 )
 define(
     "poodle",
@@ -95,9 +97,23 @@ define(
     "computed. On port 25 the alternative for an old sender is the clear.",
     source="CVE-2015-4000; RFC 9325 section 4.5",
     severity=per_role(Severity.LOW, Severity.HIGH),
-    postfix=f"{postfix_exclude('EXPORT', 'aNULL')} Leave smtpd_tls_dh1024_param_file empty (3.1 "
-    "and later); for anonymous suites OpenSSL takes 1024 bits by itself.",
-    dovecot=f"{dovecot_exclude('EXPORT')} {DOVECOT['dh-file']} of 2048 bits or more.",
+    postfix=joined(
+        " ",
+        (
+            postfix_exclude("EXPORT", "aNULL"),
+            Wording(
+                "Leave smtpd_tls_dh1024_param_file empty (3.1 and later); for anonymous suites "
+                "OpenSSL takes 1024 bits by itself."
+            ),
+        ),
+    ),
+    dovecot=joined(
+        " ",
+        (
+            dovecot_exclude("EXPORT"),
+            Wording("{setting} of 2048 bits or more.", setting=DOVECOT["dh-file"]),
+        ),
+    ),
 )
 define(
     "sweet32",
@@ -146,7 +162,7 @@ define(
     "Who can open many connections can keep it busy; limits on their rate help as much.",
     source="CVE-2002-20001; CVE-2022-40735",
     severity=per_role(Severity.INFO, Severity.LOW),
-    postfix=f"{_NO_DHE[0]} Since 3.8 also tls_ffdhe_auto_groups = (empty).",
+    postfix=joined(" ", (_NO_DHE[0], Wording("Since 3.8 also tls_ffdhe_auto_groups = (empty)."))),
     dovecot=_NO_DHE[1],
 )
 
@@ -175,4 +191,4 @@ def known_faults(facts: EndpointFacts) -> Iterator[Finding]:
         return
     for fault in facts.tls.known_faults:
         if fault.present is True and fault.id in IDS:
-            yield REGISTRY[fault.id].at(facts.endpoint, fault.evidence or "seen")
+            yield REGISTRY[fault.id].at(facts.endpoint, fault.evidence or Wording("seen"))

@@ -8,6 +8,7 @@ from letterlock.findings.rule import define, per_role
 from letterlock.model.facts import EndpointFacts, Greeting
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.service import Role
+from letterlock.model.wording import Wording, joined
 
 CLEARTEXT_LOGIN = define(
     "cleartext-login",
@@ -28,9 +29,14 @@ def cleartext_login(facts: EndpointFacts) -> Iterator[Finding]:
     (disable_plaintext_auth in its documentation): seen from there nothing can be said."""
     if not isinstance(facts.greeting, Greeting) or not facts.greeting.cleartext_logins:
         return
-    text = f"open before TLS: {', '.join(facts.greeting.cleartext_logins)}"
+    logins = joined(", ", facts.greeting.cleartext_logins)
+    text = Wording("open before TLS: {logins}", logins=logins)
     if facts.from_same_address and facts.endpoint.service.role is Role.ACCESS:
-        text += ", to this very machine; Dovecot trusts that, so ask from another one"
+        text = Wording(
+            "open before TLS: {logins}, to this very machine; Dovecot trusts that, so ask from "
+            "another one",
+            logins=logins,
+        )
         yield CLEARTEXT_LOGIN.at(facts.endpoint, text, Severity.INFO)
     else:
         yield CLEARTEXT_LOGIN.at(facts.endpoint, text)

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from itertools import combinations
 
 from letterlock.findings.rule import define
+from letterlock.findings.words import some
 from letterlock.model.facts import EndpointFacts, TargetFacts
 from letterlock.model.finding import Finding, Severity
-from letterlock.model.service import MailProtocol, Role
-from letterlock.model.tls_facts import TlsFacts
+from letterlock.model.service import MailProtocol, Role, port_words
+from letterlock.model.tls_facts import ProtocolFacts, TlsFacts
+from letterlock.model.wording import Wording, joined
 
 PORTS_DIFFER = define(
     "ports-differ",
@@ -43,7 +45,11 @@ def _versions(facts: EndpointFacts) -> frozenset[str] | None:
         if facts.tls
         else []
     )
-    return frozenset(f"{'' if each.offered else 'no '}{each.name}" for each in known) or None
+    return frozenset(_has(each) for each in known) or None
+
+
+def _has(protocol: ProtocolFacts) -> str:
+    return protocol.name if protocol.offered else Wording("no {what}", what=protocol.name)
 
 
 def _suites(facts: EndpointFacts) -> frozenset[str] | None:
@@ -73,11 +79,14 @@ def _capabilities(facts: EndpointFacts) -> frozenset[str] | None:
 
 
 _TLS_ASPECTS: tuple[tuple[str, _Aspect], ...] = (
-    ("versions", _versions),
-    ("suites", _suites),
-    ("groups", _groups),
+    (Wording("versions"), _versions),
+    (Wording("suites"), _suites),
+    (Wording("groups"), _groups),
 )
-_ASPECTS: tuple[tuple[str, _Aspect], ...] = (*_TLS_ASPECTS, ("capabilities", _capabilities))
+_ASPECTS: tuple[tuple[str, _Aspect], ...] = (
+    *_TLS_ASPECTS,
+    (Wording("capabilities"), _capabilities),
+)
 _SHOWN = 3
 
 
@@ -116,7 +125,10 @@ def _compared(
     }
     if not differing:
         return
-    text = "; ".join(f"{name}: {difference}" for name, difference in differing.items())
+    text = joined(
+        "; ",
+        (Wording("{name}: {what}", name=name, what=what) for name, what in differing.items()),
+    )
     severity = Severity.INFO if set(differing) == {"capabilities"} else Severity.LOW
     rule = ADDRESSES_DIFFER if by_address else PORTS_DIFFER
     yield rule.of_server(text, severity)
@@ -130,13 +142,9 @@ def _difference(
         return None
     parts = []
     for facts, own in ((first, one - other), (second, other - one)):
-        place = str(facts.endpoint) if by_address else f"port {facts.endpoint.port}"
+        place = str(facts.endpoint) if by_address else port_words([facts.endpoint.port])
         if own:
-            parts.append(f"only {place} has {_some(own)}")
-    return ", ".join(parts)
-
-
-def _some(names: frozenset[str]) -> str:
-    listed = sorted(names)
-    more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
-    return ", ".join(listed[:_SHOWN]) + more
+            parts.append(
+                Wording("only {place} has {names}", place=place, names=some(sorted(own), _SHOWN))
+            )
+    return joined(", ", parts)

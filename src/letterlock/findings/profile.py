@@ -22,10 +22,21 @@ from letterlock.model.signature_schemes import signature_schemes
 from letterlock.model.tls_facts import Order, ProtocolFacts, Ternary, TlsFacts
 from letterlock.model.unknown import Cause, Unknown
 from letterlock.model.verdict import ProfileVerdict
+from letterlock.model.wording import Wording, counted, joined
 from letterlock.profiles import demand
 from letterlock.profiles.profile import BUILT_IN, PROTOCOL_VERSIONS, Profile, RoleProfile, Stance
 
-_SECURE = "letterlock secure --profile NAME writes what the profile asks for."
+_SECURE = Wording(
+    "letterlock secure --profile {profile} writes what the profile asks for.", profile="NAME"
+)
+_BAR = Wording(
+    "The profile is the bar you chose; what it asks of port 25 stands in its own section, which may "
+    "be lower (RFC 7435)."
+)
+
+
+def _and_secure(remedy: str) -> str:
+    return joined(" ", (Wording(remedy), _SECURE))
 
 
 def _rule(
@@ -34,8 +45,7 @@ def _rule(
     return define(
         f"profile-{name}",
         title,
-        f"{explanation} The profile is the bar you chose; what it asks of port 25 stands in its "
-        "own section, which may be lower (RFC 7435).",
+        joined(" ", (Wording(explanation), _BAR)),
         source="the profile's own source",
         severity=Severity.MEDIUM,
         postfix=postfix,
@@ -47,8 +57,8 @@ NO_TLS = _rule(
     "no-tls",
     "The profile asks for TLS and there is none",
     "Without TLS no profile is met.",
-    f"Postfix: smtpd_tls_security_level = may or encrypt. {_SECURE}",
-    f"Dovecot: ssl = yes or required. {_SECURE}",
+    _and_secure("Postfix: smtpd_tls_security_level = may or encrypt."),
+    _and_secure("Dovecot: ssl = yes or required."),
 )
 PROTOCOL = _rule(
     "protocol",
@@ -61,10 +71,14 @@ SUITE = _rule(
     "cipher-suite",
     "A cipher suite that the profile forbids",
     "A suite counts when the server agrees to it, whatever else it would prefer.",
-    f"Postfix: {POSTFIX['cipher-grade-mandatory']} = high and "
-    f"{POSTFIX['exclude-ciphers-mandatory']} with the classes to leave out. {_SECURE}",
-    f"Dovecot: {DOVECOT['cipher-list']} with the profile's suites (TLS 1.3: "
-    f"{DOVECOT['tls13-cipher-suites']}). {_SECURE}",
+    _and_secure(
+        f"Postfix: {POSTFIX['cipher-grade-mandatory']} = high and "
+        f"{POSTFIX['exclude-ciphers-mandatory']} with the classes to leave out."
+    ),
+    _and_secure(
+        f"Dovecot: {DOVECOT['cipher-list']} with the profile's suites (TLS 1.3: "
+        f"{DOVECOT['tls13-cipher-suites']})."
+    ),
 )
 ORDER = _rule(
     "order",
@@ -77,9 +91,11 @@ GROUP = _rule(
     "group",
     "A named group that the profile forbids",
     "A group counts when the server agrees to it, whatever else it would prefer.",
-    f"Postfix: {POSTFIX['named-groups']} with the profile's groups (3.8 and later also "
-    f"{POSTFIX['ffdhe-groups']}). {_SECURE}",
-    f"Dovecot: {DOVECOT['named-groups']} with the profile's groups. {_SECURE}",
+    _and_secure(
+        f"Postfix: {POSTFIX['named-groups']} with the profile's groups (3.8 and later also "
+        f"{POSTFIX['ffdhe-groups']})."
+    ),
+    _and_secure(f"Dovecot: {DOVECOT['named-groups']} with the profile's groups."),
 )
 DH_SIZE = _rule(
     "dh-size",
@@ -149,7 +165,7 @@ class _Comparison:
             return
         if isinstance(answer, Unknown):
             if stance == "forbidden" and answer.cause is not Cause.NOT_APPLICABLE:
-                self.unsure(f"whether {what}")
+                self.unsure(Wording("whether {statement}", statement=what))
         elif answer is bad:
             self.note(rule, what, stance)
 
@@ -158,11 +174,11 @@ def compare(facts: EndpointFacts, profile: Profile) -> tuple[ProfileVerdict, tup
     """An endpoint's verdict, and a finding for each kind of breach."""
     seen = _Comparison(profile.role(facts.endpoint.service.role), [], [], [])
     if _has_no_tls(facts):
-        seen.note(NO_TLS, "no TLS is offered, or it does not work")
+        seen.note(NO_TLS, Wording("no TLS is offered, or it does not work"))
     else:
         _certificates(seen, facts)
         if facts.tls is None:
-            seen.unsure("versions, suites and groups were not asked for")
+            seen.unsure(Wording("versions, suites and groups were not asked for"))
         else:
             for look in _LOOKS:
                 look(seen, facts.tls)
@@ -173,8 +189,8 @@ def _verdict(seen: _Comparison, profile: Profile) -> ProfileVerdict:
     breaches = tuple(dict.fromkeys(breach.text for breach in seen.breaches))
     met: bool | Unknown = not breaches
     if not breaches and seen.open_questions:
-        met = Unknown("; ".join(dict.fromkeys(seen.open_questions)))
-    return ProfileVerdict(profile.name, profile.title, met, breaches)
+        met = Unknown(joined("; ", dict.fromkeys(seen.open_questions)))
+    return ProfileVerdict(profile.name, _title(profile), met, breaches)
 
 
 def _findings(seen: _Comparison, profile: Profile, facts: EndpointFacts) -> Iterator[Finding]:
@@ -190,11 +206,16 @@ def _findings(seen: _Comparison, profile: Profile, facts: EndpointFacts) -> Iter
 
 
 def _finding(rule: Rule, profile: Profile, facts: EndpointFacts, texts: Iterable[str]) -> Finding:
-    evidence = f"{profile.name}: {'; '.join(dict.fromkeys(texts))}"
+    evidence = Wording("{name}: {what}", name=profile.name, what=joined("; ", dict.fromkeys(texts)))
     finding = rule.at(facts.endpoint, evidence)
     name = profile.name if profile.name in BUILT_IN else "FILE"
-    remedy = finding.remedy.replace("--profile NAME", f"--profile {name}")
+    remedy = rule.remedy_at(facts.endpoint).with_values(profile=name)
     return replace(finding, source=profile.source, remedy=remedy)
+
+
+def _title(profile: Profile) -> str:
+    """Ours can be said in another language."""
+    return Wording(profile.title) if profile.name in BUILT_IN else profile.title
 
 
 def _has_no_tls(facts: EndpointFacts) -> bool:
@@ -210,11 +231,19 @@ def _has_no_tls(facts: EndpointFacts) -> bool:
 def _protocols(seen: _Comparison, tls: TlsFacts) -> None:
     known = {each.name: each.offered for each in tls.protocols}
     for name in ("SSLv2", *PROTOCOL_VERSIONS):
-        offered = known.get(name, Unknown("not asked"))
+        offered = known.get(name, Unknown(Wording("not asked")))
         if demand.version(seen.role, name) == "forbidden":
-            seen.ternary(offered, f"{name} is offered", PROTOCOL, True, "forbidden")
+            seen.ternary(
+                offered, Wording("{version} is offered", version=name), PROTOCOL, True, "forbidden"
+            )
         elif name in seen.role.required_protocols:
-            seen.ternary(offered, f"{name} is not offered", PROTOCOL, False, "forbidden")
+            seen.ternary(
+                offered,
+                Wording("{version} is not offered", version=name),
+                PROTOCOL,
+                False,
+                "forbidden",
+            )
 
 
 def _suites(seen: _Comparison, tls: TlsFacts) -> None:
@@ -228,13 +257,20 @@ def _suites(seen: _Comparison, tls: TlsFacts) -> None:
         if protocol.offered is True and not protocol.complete:
             left = _unrefuted(seen.role, protocol)
             if left:
-                seen.unsure(f"whether {left} suites that it forbids are in {protocol.name}")
+                seen.unsure(
+                    counted(
+                        "whether {count} suite that it forbids is in {version}",
+                        "whether {count} suites that it forbids are in {version}",
+                        left,
+                        version=protocol.name,
+                    )
+                )
     _note_suites(seen, offered)
 
 
 def _note_suites(seen: _Comparison, offered: Mapping[str, list[str]]) -> None:
     for suite, versions in offered.items():
-        text = f"{suite} in {', '.join(versions)}"
+        text = Wording("{name} in {version}", name=suite, version=joined(", ", versions))
         seen.note(SUITE, text, demand.cipher_suite(seen.role, suite))
 
 
@@ -273,9 +309,9 @@ def _order(seen: _Comparison, tls: TlsFacts) -> None:
         if each.offered is True and each.name != "TLSv1.3" and len(each.cipher_suites) > 1
     ]
     if Order.CLIENT in orders:
-        seen.note(ORDER, "the client's order decides")
+        seen.note(ORDER, Wording("the client's order decides"))
     elif any(isinstance(each, Unknown) for each in orders):
-        seen.unsure("whose order decides")
+        seen.unsure(Wording("whose order decides"))
 
 
 def _groups(seen: _Comparison, tls: TlsFacts) -> None:
@@ -285,12 +321,12 @@ def _groups(seen: _Comparison, tls: TlsFacts) -> None:
         for group in each.groups:
             seen.note(GROUP, group, demand.named_group(seen.role, group))
     if not tls.groups:
-        seen.unsure("groups")
+        seen.unsure(Wording("groups"))
     elif not all(
         each.complete or _groups_refuted(seen.role, each.groups, each.refused, each.used_in)
         for each in tls.groups
     ):
-        seen.unsure("groups that it forbids")
+        seen.unsure(Wording("groups that it forbids"))
 
 
 def _groups_refuted(
@@ -313,7 +349,8 @@ def _diffie_hellman(seen: _Comparison, tls: TlsFacts) -> None:
     least = seen.role.dh_bits
     for each in tls.diffie_hellman if least else ():
         if least and each.bits < least:
-            seen.note(DH_SIZE, f"{each.bits} bits, at least {least} wanted")
+            text = Wording("{bits} bits, at least {least} wanted", bits=each.bits, least=least)
+            seen.note(DH_SIZE, text)
 
 
 def _signatures(seen: _Comparison, tls: TlsFacts) -> None:
@@ -324,12 +361,13 @@ def _signatures(seen: _Comparison, tls: TlsFacts) -> None:
             continue
         for name in names:
             stance = demand.signature_scheme(seen.role, name)
-            seen.note(SIGNATURE, f"{name} in {version}", stance)
+            text = Wording("{name} in {version}", name=name, version=version)
+            seen.note(SIGNATURE, text, stance)
     protocol = tls.protocol("TLSv1.2")
     if protocol is not None and protocol.offered is True:
         open_ = _unrefuted_schemes(seen.role, tls, protocol.cipher_suites)
         if open_:
-            seen.unsure(f"whether it signs with {', '.join(open_)}")
+            seen.unsure(Wording("whether it signs with {schemes}", schemes=joined(", ", open_)))
 
 
 _WITH_SCHEMES = ("TLSv1.2", "TLSv1.3")
@@ -361,15 +399,25 @@ def _behaviour(seen: _Comparison, tls: TlsFacts) -> None:
     old = any(
         each.offered is True and each.name not in ("TLSv1.3", "SSLv2") for each in tls.protocols
     )
-    seen.ternary(taken.early_data, "0-RTT is accepted", BEHAVIOUR, True, role.early_data)
+    text = Wording("0-RTT is accepted")
+    seen.ternary(taken.early_data, text, BEHAVIOUR, True, role.early_data)
     if not old:
         return
-    seen.ternary(taken.compression, "compression is agreed to", BEHAVIOUR, True, role.compression)
-    text = "a renegotiation begun by the client is carried out"
+    text = Wording("compression is agreed to")
+    seen.ternary(taken.compression, text, BEHAVIOUR, True, role.compression)
+    text = Wording("a renegotiation begun by the client is carried out")
     seen.ternary(taken.client_renegotiation, text, BEHAVIOUR, True, role.client_renegotiation)
     for wanted, answer, text in (
-        (role.secure_renegotiation, taken.secure_renegotiation, "no secure renegotiation"),
-        (role.extended_master_secret, taken.extended_master_secret, "no extended master secret"),
+        (
+            role.secure_renegotiation,
+            taken.secure_renegotiation,
+            Wording("no secure renegotiation"),
+        ),
+        (
+            role.extended_master_secret,
+            taken.extended_master_secret,
+            Wording("no extended master secret"),
+        ),
     ):
         seen.ternary(answer, text, BEHAVIOUR, False, "forbidden" if wanted else "allowed")
 
@@ -389,12 +437,13 @@ def _certificates(seen: _Comparison, facts: EndpointFacts) -> None:
     leaves: dict[str, Certificate] = {}
     if isinstance(facts.handshake, Handshake):
         if seen.role.accepted_certificate and not facts.handshake.verdict.accepted:
-            seen.note(CERTIFICATE, "clients that verify do not accept the chain")
+            text = Wording("clients that verify do not accept the chain")
+            seen.note(CERTIFICATE, text)
         leaves |= {each.sha256: each for each in facts.handshake.chain[:1]}
     for served in facts.tls.chains if facts.tls else ():
         leaves |= {each.sha256: each for each in served.chain[:1]}
     if not leaves:
-        seen.unsure("the certificate")
+        seen.unsure(Wording("the certificate"))
     for leaf in leaves.values():
         _leaf(seen, leaf)
 
@@ -402,25 +451,35 @@ def _certificates(seen: _Comparison, facts: EndpointFacts) -> None:
 def _leaf(seen: _Comparison, leaf: Certificate) -> None:
     role, key = seen.role, leaf.public_key
     if role.certificate_key_types is not None and key.algorithm not in role.certificate_key_types:
-        wanted = " or ".join(role.certificate_key_types)
-        seen.note(CERTIFICATE, f"the key is {key}, {wanted} wanted")
+        wanted = joined(" or ", role.certificate_key_types)
+        text = Wording("the key is {key}, {wanted} wanted", key=key, wanted=wanted)
+        seen.note(CERTIFICATE, text)
     if key.algorithm == "RSA":
         _rsa(seen, key.bits)
     if key.curve and role.certificate_curves is not None:
         allowed = set(map(demand.same_group, role.certificate_curves))
         if demand.same_group(key.curve) not in allowed:
-            seen.note(CERTIFICATE, f"the key is on the curve {key.curve}")
+            text = Wording("the key is on the curve {curve}", curve=key.curve)
+            seen.note(CERTIFICATE, text)
     hash_ = leaf.signature_hash
     if hash_ and role.certificate_hashes is not None and hash_ not in role.certificate_hashes:
-        seen.note(CERTIFICATE, f"the certificate is signed with {hash_}")
+        seen.note(CERTIFICATE, Wording("the certificate is signed with {hash}", hash=hash_))
     days = leaf.lifetime // timedelta(days=1)
     if role.certificate_days is not None and days > role.certificate_days:
-        seen.note(CERTIFICATE, f"valid for {days} days, at most {role.certificate_days} wanted")
+        text = counted(
+            "valid for {count} day, at most {most} wanted",
+            "valid for {count} days, at most {most} wanted",
+            days,
+            most=role.certificate_days,
+        )
+        seen.note(CERTIFICATE, text)
 
 
 def _rsa(seen: _Comparison, bits: int) -> None:
     least, soon = seen.role.rsa_bits, seen.role.phase_out_rsa_bits
     if least is not None and bits < least:
-        seen.note(CERTIFICATE, f"the key is RSA {bits}, at least {least} wanted")
+        text = Wording("the key is RSA {bits}, at least {least} wanted", bits=bits, least=least)
+        seen.note(CERTIFICATE, text)
     elif soon is not None and bits < soon:
-        seen.note(CERTIFICATE, f"the key is RSA {bits}, {soon} wanted in future", "phase-out")
+        text = Wording("the key is RSA {bits}, {soon} wanted in future", bits=bits, soon=soon)
+        seen.note(CERTIFICATE, text, "phase-out")

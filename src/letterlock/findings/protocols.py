@@ -9,8 +9,9 @@ from letterlock.findings.settings import dovecot_floor, postfix_floor
 from letterlock.model.facts import EndpointFacts
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.tls_facts import TlsFacts
+from letterlock.model.wording import Wording, joined
 
-_LIBRARY = "Update OpenSSL and the server, and look for a proxy or firewall in between."
+_LIBRARY = Wording("Update OpenSSL and the server, and look for a proxy or firewall in between.")
 
 SSLV2 = define(
     "sslv2-offered",
@@ -100,8 +101,8 @@ NO_FALLBACK_SCSV = define(
     "refuse then, since an attacker may have caused the retry. Mail servers do not retry so.",
     source="RFC 7507 section 3",
     severity=per_role(Severity.INFO, Severity.LOW),
-    postfix=f"{_LIBRARY} {postfix_floor('TLSv1.2')}",
-    dovecot=f"{_LIBRARY} {dovecot_floor('TLSv1.2')}",
+    postfix=joined(" ", (_LIBRARY, postfix_floor("TLSv1.2"))),
+    dovecot=joined(" ", (_LIBRARY, dovecot_floor("TLSv1.2"))),
 )
 
 _OFFERED: tuple[tuple[Rule, tuple[str, ...]], ...] = (
@@ -127,13 +128,17 @@ def versions(facts: EndpointFacts) -> Iterator[Finding]:
         found = [name for name in names if offered(tls, name)]
         if found:
             newer = [each.name for each in tls.protocols if each.offered is True]
-            text = f"{' and '.join(found)} accepted; offered in all: {', '.join(newer)}"
+            text = Wording(
+                "{versions} accepted; offered in all: {all}",
+                versions=joined(" and ", found),
+                all=joined(", ", newer),
+            )
             yield rule.at(facts.endpoint, text)
     pair = (offered(tls, "TLSv1.2"), offered(tls, "TLSv1.3"))
     if pair == (False, True):
-        yield NO_TLS12.at(facts.endpoint, "TLSv1.2 refused, TLSv1.3 accepted")
+        yield NO_TLS12.at(facts.endpoint, Wording("TLSv1.2 refused, TLSv1.3 accepted"))
     elif pair == (True, False):
-        yield NO_TLS13.at(facts.endpoint, "TLSv1.3 refused, TLSv1.2 accepted")
+        yield NO_TLS13.at(facts.endpoint, Wording("TLSv1.3 refused, TLSv1.2 accepted"))
 
 
 def tolerance(facts: EndpointFacts) -> Iterator[Finding]:
@@ -142,12 +147,24 @@ def tolerance(facts: EndpointFacts) -> Iterator[Finding]:
         return
     taken = facts.tls.behaviour
     for answer, rule, text in (
-        (taken.tolerates_future_version, VERSION_INTOLERANT, "a hello of a version above TLSv1.3"),
-        (taken.tolerates_grease, GREASE_INTOLERANT, "a hello with GREASE values"),
-        (taken.tolerates_large_hello, LARGE_HELLO_INTOLERANT, "a hello above 512 bytes"),
+        (
+            taken.tolerates_future_version,
+            VERSION_INTOLERANT,
+            Wording("a hello of a version above TLSv1.3 was not answered with a handshake"),
+        ),
+        (
+            taken.tolerates_grease,
+            GREASE_INTOLERANT,
+            Wording("a hello with GREASE values was not answered with a handshake"),
+        ),
+        (
+            taken.tolerates_large_hello,
+            LARGE_HELLO_INTOLERANT,
+            Wording("a hello above 512 bytes was not answered with a handshake"),
+        ),
     ):
         if answer is False:
-            yield rule.at(facts.endpoint, f"{text} was not answered with a handshake")
+            yield rule.at(facts.endpoint, text)
     if taken.fallback_scsv is False:
-        text = "a fallback below the best version, marked as such, was accepted"
+        text = Wording("a fallback below the best version, marked as such, was accepted")
         yield NO_FALLBACK_SCSV.at(facts.endpoint, text)

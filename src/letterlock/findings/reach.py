@@ -11,6 +11,7 @@ from letterlock.findings.unknowns import COULD_NOT_DETERMINE, told, withheld
 from letterlock.model.facts import EndpointFacts, Greeting, Handshake, TargetFacts
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.unknown import Cause, Unknown
+from letterlock.model.wording import Wording, joined
 
 PORT_CLOSED = define(
     "port-closed",
@@ -82,7 +83,7 @@ def reach(facts: EndpointFacts) -> Iterator[Finding]:
         yield NOT_REACHABLE.at(facts.endpoint, obstacle.reason)
     else:
         missing = told(facts.tls) if facts.tls else None
-        text = "; ".join(filter(None, (obstacle.reason, missing)))
+        text = joined("; ", filter(None, (obstacle.reason, missing)))
         yield COULD_NOT_DETERMINE.at(facts.endpoint, text)
 
 
@@ -96,7 +97,11 @@ def addresses(target: TargetFacts) -> Iterator[Finding]:
         return
     for address in dead:
         if not any(_has_no_route(facts) for facts in by_address[address]):
-            text = f"{address}: none of {len(by_address[address])} ports answers"
+            text = Wording(
+                "{address}: none of {ports} ports answers",
+                address=address,
+                ports=len(by_address[address]),
+            )
             yield ADDRESS_NOT_REACHABLE.of_server(text, Severity.LOW)
 
 

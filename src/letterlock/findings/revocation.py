@@ -11,6 +11,7 @@ from letterlock.model.facts import EndpointFacts, Handshake, TargetFacts
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.revocation import Revocation, Status, Told
 from letterlock.model.unknown import Unknown
+from letterlock.model.wording import Wording
 
 REVOCATION_UNKNOWN = define(
     "revocation-unknown",
@@ -31,7 +32,7 @@ def revocation(target: TargetFacts) -> Iterator[Finding]:
             text = _sentence(each, each.told)
             yield from (REVOKED.at(one.endpoint, text) for one in _serving(each, target))
         elif isinstance(each.told, Unknown) and is_gap(each.told):
-            text = f"{_name(each)}: {each.told.reason}"
+            text = Wording("{name}: {what}", name=_name(each), what=each.told.reason)
             yield REVOCATION_UNKNOWN.of_server(text, Severity.INFO)
 
 
@@ -43,13 +44,18 @@ def gaps(target: TargetFacts) -> bool:
 
 
 def _sentence(each: Revocation, told: Told) -> str:
-    since = f" since {told.revoked_at:%Y-%m-%d}" if told.revoked_at else ""
-    why = f" ({told.reason})" if told.reason else ""
-    return f"{_name(each)} is revoked{since}{why}, says {each.source}"
+    state: str = Wording("revoked")
+    if told.revoked_at is not None:
+        state = Wording("revoked since {day}", day=told.revoked_at.date().isoformat())
+    if told.reason:
+        state = Wording("{text} ({why})", text=state, why=told.reason)
+    return Wording(
+        "{name} is {revoked}, says {source}", name=_name(each), revoked=state, source=each.source
+    )
 
 
 def _name(each: Revocation) -> str:
-    return each.certificate.subject or "the certificate without a subject"
+    return each.certificate.subject or Wording("the certificate without a subject")
 
 
 def _serving(each: Revocation, target: TargetFacts) -> Iterator[EndpointFacts]:

@@ -19,27 +19,30 @@ class Rule:
     `dovecot` what to set."""
 
     id: str
-    title: str
-    explanation: str
+    title: Wording
+    explanation: Wording
     source: str
     severity: BySeverity
-    postfix: str
-    dovecot: str
+    postfix: Wording
+    dovecot: Wording
 
     def at(self, endpoint: Endpoint, evidence: str, severity: Severity | None = None) -> Finding:
         """The finding at one endpoint, with the remedy for the server that has such a port."""
         role = endpoint.service.role
-        smtp = endpoint.service.protocol is MailProtocol.SMTP
         return Finding(
             id=self.id,
             severity=severity or self.severity_for(role),
             title=self.title,
             evidence=evidence,
             source=self.source,
-            remedy=self.postfix if smtp else self.dovecot,
+            remedy=self.remedy_at(endpoint),
             role=role,
             endpoint=endpoint,
         )
+
+    def remedy_at(self, endpoint: Endpoint) -> Wording:
+        smtp = endpoint.service.protocol is MailProtocol.SMTP
+        return self.postfix if smtp else self.dovecot
 
     def of_server(self, evidence: str, severity: Severity) -> Finding:
         """The finding about the server as a whole."""

@@ -13,6 +13,7 @@ from letterlock.model.certificate import Certificate, ChainFault
 from letterlock.model.facts import EndpointFacts, Handshake
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.tls_facts import ServedChain, Stapled
+from letterlock.model.wording import Wording, joined
 
 _FILES = (
     f"Postfix: {POSTFIX['chain-files']} (before 3.4: {POSTFIX['certificate']})",
@@ -87,28 +88,35 @@ def faults(facts: EndpointFacts) -> Iterator[Finding]:
     for served in _others(facts):
         for problem in served.verdict.problems:
             rule = fault_rule(problem.fault)
-            yield rule.at(facts.endpoint, f"{served.key_type} chain: {problem.text}")
+            text = Wording(
+                "{key_type} chain: {problem}", key_type=served.key_type, problem=problem.text
+            )
+            yield rule.at(facts.endpoint, text)
 
 
 def expires_soon(facts: EndpointFacts, at: datetime) -> Iterator[Finding]:
     for served in _others(facts):
         severity = urgency(served.chain[0], at)
         if severity is not None:
-            text = f"{served.key_type} certificate: {remaining(served.chain[0], at)}"
+            text = Wording(
+                "{key_type} certificate: {remaining}",
+                key_type=served.key_type,
+                remaining=remaining(served.chain[0], at),
+            )
             yield EXPIRES_SOON.at(facts.endpoint, text, severity)
 
 
 def order(facts: EndpointFacts) -> Iterator[Finding]:
     texts = dict.fromkeys(filter(None, map(_disorder, _chains(facts))))
     if texts:
-        yield CHAIN_ORDER.at(facts.endpoint, "; ".join(texts))
+        yield CHAIN_ORDER.at(facts.endpoint, joined("; ", texts))
     roots = dict.fromkeys(
         served.chain[-1].subject
         for served in _chains(facts)
         if len(served.chain) > 1 and served.chain[-1].self_issued
     )
     if roots:
-        yield ROOT_SENT.at(facts.endpoint, ", ".join(roots))
+        yield ROOT_SENT.at(facts.endpoint, joined(", ", roots))
 
 
 def without_sni(facts: EndpointFacts) -> Iterator[Finding]:
@@ -116,8 +124,13 @@ def without_sni(facts: EndpointFacts) -> Iterator[Finding]:
     accepted = [each.key_type for each in _chains(facts) if each.sni and each.verdict.accepted]
     bad = [each for each in _chains(facts) if each.sni is None and not each.verdict.accepted]
     if accepted and bad:
-        text = "; ".join(
-            f"{each.key_type}: {problem.text}" for each in bad for problem in each.verdict.problems
+        text = joined(
+            "; ",
+            (
+                Wording("{name}: {what}", name=each.key_type, what=problem.text)
+                for each in bad
+                for problem in each.verdict.problems
+            ),
         )
         yield NO_SNI.at(facts.endpoint, text)
 
@@ -129,7 +142,9 @@ def transparency(facts: EndpointFacts) -> Iterator[Finding]:
         if each.verdict.accepted and isinstance(each.scts, int) and each.scts == 0
     ]
     if missing:
-        text = f"no signed certificate timestamp with {' and '.join(missing)}"
+        text = Wording(
+            "no signed certificate timestamp with {key_types}", key_types=joined(" and ", missing)
+        )
         yield NO_SCT.at(facts.endpoint, text)
 
 
@@ -140,12 +155,14 @@ def stapling(facts: EndpointFacts) -> Iterator[Finding]:
         if each.chain[0].must_staple and each.stapled is None
     ]
     if unstapled:
-        yield MUST_STAPLE.at(
-            facts.endpoint, f"{' and '.join(dict.fromkeys(unstapled))} certificate"
-        )
+        types = joined(" and ", dict.fromkeys(unstapled))
+        yield MUST_STAPLE.at(facts.endpoint, Wording("{key_types} certificate", key_types=types))
     revoked = [each.key_type for each in _chains(facts) if _revoked(each)]
     if revoked:
-        text = f"the stapled response says so of the {' and '.join(dict.fromkeys(revoked))} one"
+        text = Wording(
+            "the stapled response says so of the {key_types} one",
+            key_types=joined(" and ", dict.fromkeys(revoked)),
+        )
         yield REVOKED.at(facts.endpoint, text)
 
 
@@ -182,7 +199,12 @@ def _disorder(served: ServedChain) -> str | None:
         return None
     for before, after in pairwise(served.chain):
         if before.issuer != after.subject:
-            return f"{_name(after)} follows {_name(before)}, which {_name_of(before.issuer)} issued"
+            return Wording(
+                "{after} follows {before}, which {issuer} issued",
+                after=_name(after),
+                before=_name(before),
+                issuer=_name_of(before.issuer),
+            )
     return None
 
 
@@ -191,4 +213,4 @@ def _name(certificate: Certificate) -> str:
 
 
 def _name_of(subject: str) -> str:
-    return subject or "(no subject)"
+    return subject or Wording("(no subject)")

@@ -5,6 +5,8 @@ name and every value here to them, so that no remedy names a setting that `secur
 
 from __future__ import annotations
 
+from letterlock.model.wording import Wording
+
 #: Concept of the version tables → how a remedy names it, newest spelling first.
 POSTFIX = {
     "chain-files": "smtpd_tls_chain_files",
@@ -63,9 +65,15 @@ def postfix_floor(users: str, mx: str = "TLSv1") -> str:
     """The lowest version: for users' ports, and for port 25 where it may be lower."""
     mandatory = POSTFIX["minimum-protocol-mandatory"]
     opportunistic = POSTFIX["minimum-protocol-opportunistic"]
-    return (
-        f"Postfix: {mandatory} = >={users} (before 3.6: {_EXCLUSIONS[users]}); for port 25 "
-        f"{opportunistic} = >={mx} (before 3.6: {_EXCLUSIONS[mx]})."
+    return Wording(
+        "Postfix: {mandatory} = >={users} (before 3.6: {users_before}); for port 25 "
+        "{opportunistic} = >={mx} (before 3.6: {mx_before}).",
+        mandatory=mandatory,
+        users=users,
+        users_before=_EXCLUSIONS[users],
+        opportunistic=opportunistic,
+        mx=mx,
+        mx_before=_EXCLUSIONS[mx],
     )
 
 
@@ -74,28 +82,39 @@ _LISTS = {"TLSv1": "TLSv1 TLSv1.1 TLSv1.2", "TLSv1.2": "TLSv1.2"}
 
 
 def dovecot_floor(version: str) -> str:
-    return (
-        f"Dovecot: {DOVECOT['minimum-protocol']} = {version} "
-        f"(before 2.3: ssl_protocols = {_LISTS[version]})."
+    return Wording(
+        "Dovecot: {setting} = {version} (before 2.3: ssl_protocols = {versions}).",
+        setting=DOVECOT["minimum-protocol"],
+        version=version,
+        versions=_LISTS[version],
     )
 
 
 def postfix_exclude(*words: str, port_25: bool = True) -> str:
     """Suites to exclude by OpenSSL's words; on port 25 too where nobody is served by them."""
-    listed = ", ".join(words)
-    text = f"Postfix: add {listed} to {POSTFIX['exclude-ciphers-mandatory']}"
-    if port_25:
-        text += f", on port 25 to {POSTFIX['exclude-ciphers-opportunistic']}"
-    return f"{text}."
+    listed, mandatory = ", ".join(words), POSTFIX["exclude-ciphers-mandatory"]
+    if not port_25:
+        return Wording("Postfix: add {words} to {setting}.", words=listed, setting=mandatory)
+    return Wording(
+        "Postfix: add {words} to {setting}, on port 25 to {opportunistic}.",
+        words=listed,
+        setting=mandatory,
+        opportunistic=POSTFIX["exclude-ciphers-opportunistic"],
+    )
 
 
 def dovecot_exclude(*words: str) -> str:
-    return f"Dovecot: append {''.join(f':!{word}' for word in words)} to {DOVECOT['cipher-list']}."
+    return Wording(
+        "Dovecot: append {words} to {setting}.",
+        words="".join(f":!{word}" for word in words),
+        setting=DOVECOT["cipher-list"],
+    )
 
 
 def groups(names: str) -> tuple[str, str]:
     """Named groups, in Postfix's words and Dovecot's; `names` with blanks between them."""
+    postfix, dovecot = POSTFIX["named-groups"], DOVECOT["named-groups"]
     return (
-        f"Postfix: {POSTFIX['named-groups']} = {names}.",
-        f"Dovecot: {DOVECOT['named-groups']} = {names.replace(' ', ':')}.",
+        Wording("Postfix: {setting} = {value}.", setting=postfix, value=names),
+        Wording("Dovecot: {setting} = {value}.", setting=dovecot, value=names.replace(" ", ":")),
     )

@@ -7,9 +7,11 @@ from itertools import pairwise
 
 from letterlock.findings.rule import Rule, define, per_role
 from letterlock.findings.settings import DOVECOT, POSTFIX, dovecot_exclude, postfix_exclude
+from letterlock.findings.words import some
 from letterlock.model.facts import EndpointFacts
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.tls_facts import Order, ProtocolFacts, TlsFacts
+from letterlock.model.wording import Wording, joined
 from letterlock.profiles import suite_class as suites
 
 NULL = define(
@@ -136,7 +138,7 @@ def classes(facts: EndpointFacts) -> Iterator[Finding]:
     for rule, belongs in _CLASSES:
         found = [suite for suite in offered if belongs(suite)]
         if found:
-            yield rule.at(facts.endpoint, _listed(found))
+            yield rule.at(facts.endpoint, some(found, _SHOWN))
 
 
 def order(facts: EndpointFacts) -> Iterator[Finding]:
@@ -145,7 +147,7 @@ def order(facts: EndpointFacts) -> Iterator[Finding]:
         return
     swaps = [swap for each in facts.tls.protocols if (swap := _swap(each))]
     if swaps:
-        yield WEAK_PREFERRED.at(facts.endpoint, "; ".join(swaps))
+        yield WEAK_PREFERRED.at(facts.endpoint, joined("; ", swaps))
 
 
 def strength(suite: str) -> int:
@@ -171,10 +173,10 @@ def _swap(protocol: ProtocolFacts) -> str | None:
     listed = [suite for suite in protocol.cipher_suites if not suites.is_anonymous(suite)]
     for before, after in pairwise(listed):
         if strength(before) < strength(after):
-            return f"{protocol.name}: {before} comes before {after}"
+            return Wording(
+                "{version}: {weaker} comes before {stronger}",
+                version=protocol.name,
+                weaker=before,
+                stronger=after,
+            )
     return None
-
-
-def _listed(found: list[str]) -> str:
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return ", ".join(found[:_SHOWN]) + more

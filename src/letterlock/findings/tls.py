@@ -9,6 +9,7 @@ from letterlock.model.cipher_suites import has_forward_secrecy
 from letterlock.model.facts import EndpointFacts, Greeting, Handshake
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.unknown import Cause, Unknown
+from letterlock.model.wording import Wording, counted, joined
 
 STARTTLS_NOT_OFFERED = define(
     "starttls-not-offered",
@@ -112,8 +113,9 @@ def starttls(facts: EndpointFacts) -> Iterator[Finding]:
     """Not offered at all."""
     greeting = facts.greeting
     if isinstance(greeting, Greeting) and not greeting.starttls_offered:
-        offered = ", ".join(greeting.capabilities) or "nothing"
-        yield STARTTLS_NOT_OFFERED.at(facts.endpoint, f"the server offers {offered}")
+        offered = joined(", ", greeting.capabilities) or Wording("nothing")
+        text = Wording("the server offers {capabilities}", capabilities=offered)
+        yield STARTTLS_NOT_OFFERED.at(facts.endpoint, text)
 
 
 def failures(facts: EndpointFacts) -> Iterator[Finding]:
@@ -126,7 +128,9 @@ def failures(facts: EndpointFacts) -> Iterator[Finding]:
 
 def deprecated_protocol(facts: EndpointFacts) -> Iterator[Finding]:
     if isinstance(facts.handshake, Handshake) and facts.handshake.version in _DEPRECATED:
-        text = f"negotiated {facts.handshake.version} although TLSv1.3 was offered"
+        text = Wording(
+            "negotiated {version} although TLSv1.3 was offered", version=facts.handshake.version
+        )
         yield DEPRECATED_PROTOCOL.at(facts.endpoint, text)
 
 
@@ -134,11 +138,16 @@ def forward_secrecy(facts: EndpointFacts) -> Iterator[Finding]:
     if isinstance(facts.handshake, Handshake) and not has_forward_secrecy(
         facts.handshake.cipher_suite
     ):
-        text = f"negotiated {facts.handshake.cipher_suite}"
+        text = Wording("negotiated {suite}", suite=facts.handshake.cipher_suite)
         yield NO_FORWARD_SECRECY.at(facts.endpoint, text)
 
 
 def data_after_starttls(facts: EndpointFacts) -> Iterator[Finding]:
     if facts.after_starttls:
-        text = f"{len(facts.after_starttls)} bytes: {facts.after_starttls[:60]!r}"
+        text = counted(
+            "{count} byte: {data}",
+            "{count} bytes: {data}",
+            len(facts.after_starttls),
+            data=repr(facts.after_starttls[:60]),
+        )
         yield DATA_AFTER_STARTTLS.at(facts.endpoint, text)

@@ -9,6 +9,7 @@ from letterlock.findings.rule import define
 from letterlock.model.finding import Severity
 from letterlock.model.tls_facts import NOT_ASKED, TlsFacts
 from letterlock.model.unknown import Cause, Unknown
+from letterlock.model.wording import Wording, joined
 
 COULD_NOT_DETERMINE = define(
     "could-not-determine",
@@ -50,20 +51,54 @@ def told(tls: TlsFacts) -> str | None:
     names: defaultdict[str, list[str]] = defaultdict(list)
     for name, known in gaps(tls):
         names[known.reason].append(name)
-    parts = [f"{', '.join(dict.fromkeys(each))}: {reason}" for reason, each in names.items()]
-    return "; ".join([*parts, *tls.left_out]) or None
+    parts = [
+        Wording("{name}: {what}", name=joined(", ", dict.fromkeys(each)), what=reason)
+        for reason, each in names.items()
+    ]
+    return joined("; ", [*parts, *tls.left_out]) or None
+
+
+#: Field of Behaviour, Resumption or DialogueFacts → what it asks.
+_WORDS = {
+    "compression": Wording("compression"),
+    "secure_renegotiation": Wording("secure renegotiation"),
+    "client_renegotiation": Wording("client renegotiation"),
+    "extended_master_secret": Wording("extended master secret"),
+    "encrypt_then_mac": Wording("encrypt then mac"),
+    "fallback_scsv": Wording("fallback scsv"),
+    "tolerates_grease": Wording("tolerates grease"),
+    "tolerates_future_version": Wording("tolerates future version"),
+    "tolerates_large_hello": Wording("tolerates large hello"),
+    "strict_sni": Wording("strict sni"),
+    "strict_alpn": Wording("strict alpn"),
+    "early_data": Wording("early data"),
+    "reuses_dh_value": Wording("reuses dh value"),
+    "reuses_ecdh_value": Wording("reuses ecdh value"),
+    "heartbeat": Wording("heartbeat"),
+    "session_id": Wording("session id"),
+    "ticket": Wording("ticket"),
+    "ticket_tls13": Wording("ticket tls13"),
+    "lifetime_hint": Wording("lifetime hint"),
+    "injection": Wording("injection"),
+    "second_starttls": Wording("second starttls"),
+    "login_before_tls": Wording("login before tls"),
+}
 
 
 def _all(tls: TlsFacts) -> Iterator[tuple[str, object]]:
     for protocol in tls.protocols:
         yield protocol.name, protocol.offered
-        yield f"order of suites in {protocol.name}", protocol.order
+        yield Wording("order of suites in {version}", version=protocol.name), protocol.order
     for group in tls.groups:
-        yield "order of groups", group.order
+        yield Wording("order of groups"), group.order
     for chain in tls.chains:
-        yield f"stapling ({chain.key_type})", chain.stapled
-        yield f"certificate timestamps ({chain.key_type})", chain.scts
-        yield f"stapled response ({chain.key_type})", getattr(chain.stapled, "status", None)
+        kind = chain.key_type
+        yield Wording("stapling ({key_type})", key_type=kind), chain.stapled
+        yield Wording("certificate timestamps ({key_type})", key_type=kind), chain.scts
+        yield (
+            Wording("stapled response ({key_type})", key_type=kind),
+            getattr(chain.stapled, "status", None),
+        )
     taken = tls.behaviour
     for place, names in (
         (taken, [name for name in taken.__slots__ if name != "resumption"]),
@@ -71,6 +106,6 @@ def _all(tls: TlsFacts) -> Iterator[tuple[str, object]]:
         (tls.dialogue, list(tls.dialogue.__slots__)),
     ):
         for name in names:
-            yield name.replace("_", " "), getattr(place, name)
+            yield _WORDS[name], getattr(place, name)
     for fault in tls.known_faults:
         yield fault.id, fault.present

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from letterlock.model.wording import Wording, counted, joined
 
 
 class MailProtocol(StrEnum):
@@ -79,3 +82,9 @@ class Endpoint:
     def __str__(self) -> str:
         host = f"[{self.address}]" if ":" in self.address else self.address
         return f"{host}:{self.port}"
+
+
+def port_words(ports: Sequence[int]) -> Wording:
+    """`port 25`, `ports 25, 587`."""
+    listed = joined(", ", map(str, ports))
+    return counted("port {ports}", "ports {ports}", len(ports), ports=listed)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from letterlock.model.finding import Finding, Severity
-from letterlock.model.service import Endpoint
+from letterlock.model.service import Endpoint, port_words
 from letterlock.model.wording import Wording, counted, in_context, joined
 
 SEVERITY_WORDS = {
@@ -107,8 +107,3 @@ def places(endpoints: Sequence[Endpoint], addresses: int) -> str:
             text = Wording("{ports} at {addresses}", ports=text, addresses=joined(" and ", at))
         parts.append(text)
     return joined("; ", parts)
-
-
-def port_words(ports: Sequence[int]) -> str:
-    """`port 25`, `ports 25, 587`."""
-    return counted("port {ports}", "ports {ports}", len(ports), ports=joined(", ", map(str, ports)))
