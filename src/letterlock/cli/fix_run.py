@@ -11,7 +11,7 @@ from letterlock.cli.live_system import observer, observer_with, servers_below
 from letterlock.cli.steps import steps
 from letterlock.install.permissions import close_to_others
 from letterlock.install.refresh import refresh
-from letterlock.install.sni_map import rebuilt
+from letterlock.install.sni_index import rebuilt
 from letterlock.install.state import StateFolder
 from letterlock.install.transaction import apply
 from letterlock.install.verify import PATIENCE_SECONDS
@@ -95,10 +95,14 @@ def _mended(
 
 
 def _maps(planned: Repairs, servers: Sequence[MailServer]) -> Iterator[FileChange]:
-    for table in planned.maps:
+    """Each once, also where several instances look into it."""
+    by_file = {each.file: each for each in planned.maps}
+    for table in by_file.values():
         for server in servers:
-            if isinstance(server, Postfix):
-                yield rebuilt(server, table)
+            if isinstance(server, Postfix) and server.name == table.server:
+                change = rebuilt(server, table.table)
+                if change is not None:
+                    yield change
 
 
 def _subject(facts: StatusFacts) -> str:

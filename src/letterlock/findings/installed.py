@@ -89,7 +89,7 @@ def findings(facts: StatusFacts) -> Iterator[Finding]:
 
 def _of(rule: Rule, server: str, evidence: str, severity: Severity, subject: str) -> Finding:
     """About one server, whichever of its ports it is."""
-    remedy = rule.postfix if server == "Postfix" else rule.dovecot
+    remedy = rule.dovecot if server == "Dovecot" else rule.postfix
     return replace(rule.of_server(evidence, severity), remedy=remedy, subject=subject)
 
 

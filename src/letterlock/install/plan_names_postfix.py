@@ -8,11 +8,12 @@ from pathlib import Path
 
 from letterlock.install.draft_postfix import PostfixDraft
 from letterlock.install.names import ServedName
+from letterlock.install.sni_index import index_change
 from letterlock.model.errors import InputError, Location, RefusedError
 from letterlock.model.plan import FileChange, Reason
 from letterlock.servers.postfix_configuration import Listener
 from letterlock.servers.sni_source import SniSource, sni_key, sni_name
-from letterlock.servers.sni_tables import SniTable, SniTables, is_plain, joined
+from letterlock.servers.sni_tables import SniTable, SniTables, is_plain, joined, same_contents
 
 PARAMETER = "tls_server_sni_maps"
 _SOURCE = "postconf(5) tls_server_sni_maps"
@@ -223,23 +224,15 @@ class _Work:
     def _index_change(
         self, table: SniTable, source: SniSource, names: Mapping[str, ServedName], *, gone: bool
     ) -> list[FileChange]:
-        if table.index_path is None or (gone and table.index is None):
-            return []
-        after = None
-        if not gone:
-            wanted = self._wanted(table, source, names)
-            if table.index is not None and _normal(table.held) == _normal(wanted):
-                return []
-            if not table.index_is_guarded:
-                raise RefusedError(
-                    "is readable by others than its owner, and holds private keys",
-                    where=Location(table.index_path),
-                    remedy=f"chmod 600 {table.index_path}",
-                )
-            after = self._tables.build(table.type, wanted)
-        reason = Reason("postmap -F: the contents of those files, keys among them", _SOURCE)
-        path = Path(table.index_path)
-        return [FileChange(path, table.index, after, 0o600, secret=True, reasons=(reason,))]
+        wanted = None if gone else self._wanted(table, source, names)
+        change = index_change(self._tables, table, wanted)
+        if change is not None and not gone and table.index_mode & 0o077:
+            raise RefusedError(
+                "is readable by others than its owner, and holds private keys",
+                where=Location(str(change.path)),
+                remedy=f"chmod 600 {change.path}",
+            )
+        return [] if change is None else [change]
 
     def _wanted(
         self, table: SniTable, source: SniSource, names: Mapping[str, ServedName]
@@ -254,14 +247,14 @@ class _Work:
                 continue
             pem = self._tables.contents(entry.files)
             where = Location(table.path, entry.line)
-            if pem is None and key not in table.held:
+            if pem is None and key not in table.present:
                 raise RefusedError(
                     f"{sni_name(key)} stands for a file that cannot be read: "
                     f"{', '.join(entry.files)}",
                     where=where,
                     remedy="correct or remove that line",
                 )
-            wanted[key] = table.held[key] if pem is None else pem
+            wanted[key] = table.present[key] if pem is None else pem
             self._tell(key, pem, table, where)
         return wanted
 
@@ -271,7 +264,9 @@ class _Work:
                 f"{where}: the files of {sni_name(key)} cannot be read; its certificate stays as "
                 "the index has it"
             )
-        elif table.index is not None and _lines(table.held.get(key, b"")) != _lines(pem):
+        elif table.index is not None and not same_contents(
+            {key: table.present.get(key, b"")}, {key: pem}
+        ):
             self._draft.notices.append(
                 f"{where}: {sni_name(key)} was served an older certificate than its files hold; "
                 "the index takes up the newer one"
@@ -280,12 +275,3 @@ class _Work:
 
 def _is_ours(table: str) -> bool:
     return Path(table.partition(":")[2]).name == OWN_TABLE
-
-
-def _lines(pem: bytes) -> list[bytes]:
-    return [line.strip() for line in pem.splitlines() if line.strip()]
-
-
-def _normal(held: Mapping[str, bytes]) -> dict[str, list[bytes]]:
-    """Without line ends and blank lines, in which two ways of joining files differ."""
-    return {key: _lines(pem) for key, pem in held.items()}

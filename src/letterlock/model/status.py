@@ -64,13 +64,15 @@ class SniMap:
 
     `table` is `type:path`, `file` the built file. `stale` says, a phrase for each entry, what
     differs: empty, it holds what it was made from; Unknown where that cannot be told. `unusable` is
-    what is wrong with the source's files, so that the map must not be made from them."""
+    what is wrong with the source's files, so that the map must not be made from them; `server` the
+    Postfix instance that looks into it."""
 
     table: str
     file: str | None
     where: Location
     stale: tuple[str, ...] | Unknown
     unusable: str | None = None
+    server: str = "Postfix"
 
     @property
     def is_stale(self) -> bool:

@@ -10,6 +10,7 @@ from letterlock.model.errors import Location
 from letterlock.model.service import Endpoint
 from letterlock.model.status import Reference
 from letterlock.servers.postfix_configuration import Listener, PostfixConfiguration
+from letterlock.servers.sni_source import SniEntry
 
 _CHAIN_FILES = "smtpd_tls_chain_files"
 #: Certificate → key, one pair per kind of key (postconf(5)); read where there are no chain files.
@@ -32,9 +33,11 @@ def tls_listeners(
             yield listener, endpoints
 
 
-def references(configuration: PostfixConfiguration) -> tuple[Reference, ...]:
-    """Every certificate that a listener with TLS would read, once for all that share the setting.
-    SNI maps are not among them (`sni_tables`)."""
+def references(
+    configuration: PostfixConfiguration, server: str = "Postfix"
+) -> tuple[Reference, ...]:
+    """Every certificate that a listener with TLS would read, once for all that share the setting;
+    `server` is what the instance is called. SNI maps are not among them (`sni_tables`)."""
     found: dict[tuple[str, Location, tuple[str, ...]], list[Endpoint]] = {}
     scopes: dict[Location, str] = {}
     for listener, endpoints in tls_listeners(configuration):
@@ -45,7 +48,7 @@ def references(configuration: PostfixConfiguration) -> tuple[Reference, ...]:
             found.setdefault((setting, where, files), []).extend(endpoints)
     return tuple(
         Reference(
-            server="Postfix",
+            server=server,
             setting=setting,
             where=where,
             scope=scopes[where],
@@ -63,9 +66,32 @@ def sni_tables(configuration: PostfixConfiguration) -> dict[str, tuple[Endpoint,
     master.cf may have one."""
     found: dict[str, dict[Endpoint, None]] = {}
     for listener, endpoints in tls_listeners(configuration):
-        for table in _words(configuration.value(_SNI_MAPS, listener.entry)):
+        for table in tables_of(configuration, listener):
             found.setdefault(table, {}).update(dict.fromkeys(endpoints))
     return {table: tuple(endpoints) for table, endpoints in found.items()}
+
+
+def tables_of(configuration: PostfixConfiguration, listener: Listener) -> tuple[str, ...]:
+    """Those that one listener looks into, in the order in which it does."""
+    return _words(configuration.value(_SNI_MAPS, listener.entry))
+
+
+def sni_reference(
+    server: str, table: str, key: str, entry: SniEntry | None, endpoints: tuple[Endpoint, ...]
+) -> Reference:
+    """What a table says of a key at these endpoints; `entry` is its source's line, None where that
+    has none."""
+    path = table.partition(":")[2] or table
+    return Reference(
+        server=server,
+        setting=_SNI_MAPS,
+        where=Location(path, entry.line) if entry else Location(path),
+        scope=key,
+        files=entry.files if entry else (),
+        names=(key,),
+        endpoints=endpoints,
+        table=table,
+    )
 
 
 def sni_location(configuration: PostfixConfiguration) -> Location:

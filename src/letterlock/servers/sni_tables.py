@@ -15,8 +15,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
-from letterlock.model.errors import InputError, Location
+from letterlock.model.errors import InputError, LetterlockError, Location
+from letterlock.model.unknown import Unknown
+from letterlock.servers.postfix import Postfix
 from letterlock.servers.reading import read_configuration_file
 from letterlock.servers.sni_source import SniSource
 from letterlock.servers.tools import Tools
@@ -34,14 +37,15 @@ _WORKPLACES = ("/dev/shm", "/run", "/tmp")  # noqa: S108 a folder of our own is 
 @dataclass(frozen=True, slots=True)
 class SniTable:
     """One table as it stands. `source` is None where there is no such file, `index` None where
-    there is none or the type has none; `held` are its keys with the PEM text it holds."""
+    there is none or the type has none; `held` are its keys with the PEM text it holds, Unknown
+    where the index cannot be read or holds no such thing."""
 
     type: str
     path: str
     source: bytes | None
     index: bytes | None = field(repr=False, default=None)
-    index_is_guarded: bool = True
-    held: Mapping[str, bytes] = field(repr=False, default_factory=dict)
+    index_mode: int = 0o600
+    held: Mapping[str, bytes] | Unknown = field(repr=False, default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -51,6 +55,11 @@ class SniTable:
     def index_path(self) -> str | None:
         ending = INDEX_ENDINGS.get(self.type)
         return None if ending is None else self.path + ending
+
+    @property
+    def present(self) -> Mapping[str, bytes]:
+        """What the index is known to hold."""
+        return {} if isinstance(self.held, Unknown) else self.held
 
     def document(self) -> SniSource:
         return SniSource.parse(self.source or b"", self.path)
@@ -68,6 +77,10 @@ class SniTables:
 
     tools: Tools
     folder: str
+
+    @classmethod
+    def of(cls, postfix: Postfix) -> Self:
+        return cls(postfix.tools, postfix.folder)
 
     def new_type(self) -> str:
         """The type for a table of our own: `default_database_type` where this Postfix has it and
@@ -89,8 +102,7 @@ class SniTables:
         if bare.index_path is None or (index := self._read(bare.index_path)) is None:
             return bare
         mode = stat.S_IMODE(self.tools.outside(bare.index_path).stat().st_mode)
-        guarded = mode & 0o077 == 0
-        return SniTable(kind, path, bare.source, index, guarded, self._held(table))
+        return SniTable(kind, path, bare.source, index, mode, self.held(table))
 
     def _read(self, path: str) -> bytes | None:
         outside = self.tools.outside(path)
@@ -99,11 +111,23 @@ class SniTables:
         # A thousand certificates with keys are some 10 MB in an index.
         return read_configuration_file(self.tools, path, most=1 << 30)
 
-    def _held(self, table: str) -> dict[str, bytes]:
-        """What an index says. One that cannot be read holds nothing that could be kept."""
-        done = self.tools.run("postmap", "-c", self.folder, "-s", table)
-        pairs = (line.partition(b"\t") for line in done.stdout.splitlines())
-        return {key.decode("utf-8", "replace"): _decoded(value) for key, _, value in pairs}
+    def held(self, table: str) -> dict[str, bytes] | Unknown:
+        """What an index of any type says: its keys with the PEM text it holds."""
+        try:
+            done = self.tools.run("postmap", "-c", self.folder, "-s", table)
+        except LetterlockError as error:
+            return Unknown(str(error))
+        if not done.ok:
+            return Unknown(f"postmap -s {table}: {'; '.join(done.complaints) or 'fails'}")
+        found = {}
+        for line in done.stdout.splitlines():
+            name, _, value = line.partition(b"\t")
+            key = name.decode("utf-8", "replace").lower()
+            try:
+                found[key] = base64.b64decode(value, validate=True)
+            except binascii.Error:
+                return Unknown(f"{table} was built without postmap -F: {key} holds no certificate")
+        return found
 
     def answers(self, table: str, keys: Iterable[str]) -> tuple[str, ...]:
         """Those of the keys for which a table of any other type (LDAP, inline, a pattern) has a
@@ -115,8 +139,8 @@ class SniTables:
     def contents(self, files: Iterable[str]) -> bytes | None:
         """What the files hold, one after the other; None where one of them cannot be read."""
         try:
-            return joined([self.tools.outside(file).read_bytes() for file in files])
-        except OSError:
+            return joined([read_configuration_file(self.tools, file) for file in files])
+        except InputError:
             return None
 
     def build(self, kind: str, contents: Mapping[str, bytes]) -> bytes:
@@ -157,8 +181,11 @@ def joined(parts: Iterable[bytes]) -> bytes:
     return b"".join(part if part.endswith(b"\n") else part + b"\n" for part in parts if part)
 
 
-def _decoded(value: bytes) -> bytes:
-    try:
-        return base64.b64decode(value, validate=True)
-    except binascii.Error:
-        return b""
+def same_contents(one: Mapping[str, bytes], other: Mapping[str, bytes]) -> bool:
+    """Whether two tables hold the same, whatever their line ends and blank lines, in which ways of
+    joining files differ."""
+    return _normal(one) == _normal(other)
+
+
+def _normal(held: Mapping[str, bytes]) -> dict[str, list[bytes]]:
+    return {key: pem.split() for key, pem in held.items()}

@@ -7,18 +7,14 @@ from dataclasses import dataclass
 
 from letterlock.certs.material import parse
 from letterlock.model.certificate import Certificate
-from letterlock.model.errors import LetterlockError, Location
+from letterlock.model.errors import InputError, LetterlockError, Location
 from letterlock.model.service import Endpoint
 from letterlock.model.status import Installed, Reference, SniMap
 from letterlock.model.unknown import Unknown
 from letterlock.servers.postfix import Postfix
-from letterlock.servers.sni_map import (
-    built_file,
-    held_entries,
-    read_from_text,
-    source_entries,
-    split_table,
-)
+from letterlock.servers.postfix_references import sni_reference
+from letterlock.servers.sni_source import SniEntry
+from letterlock.servers.sni_tables import WITHOUT_INDEX, SniTable, SniTables, is_plain
 from letterlock.status.disk import Judge, installed, installed_in_map
 from letterlock.status.files import Files
 
@@ -44,50 +40,56 @@ def read_map(
     judge_by: Judge,
 ) -> MapReading:
     """`where` sets the table, `endpoints` are looked up in it."""
-    source = source_entries(postfix, table)
-    named = {} if isinstance(source, Unknown) else source
+    tables = SniTables.of(postfix)
+    source = _source(tables, table)
+    named = {} if isinstance(source, Unknown) else source.document().entries()
 
-    def reference(name: str) -> Reference:
-        return Reference(
-            server="Postfix",
-            setting="tls_server_sni_maps",
-            where=Location(split_table(table)[1] or table),
-            scope=name,
-            files=named.get(name, ()),
-            names=(name,),
-            endpoints=endpoints,
-            table=table,
-        )
+    def reference(key: str) -> Reference:
+        return sni_reference(postfix.name, table, key, named.get(key), endpoints)
 
-    file = built_file(table)
-    if read_from_text(table):
-        given = tuple(
-            each for name in named for each in installed(reference(name), files, judge_by)
-        )
-        stale: tuple[str, ...] | Unknown = source if isinstance(source, Unknown) else ()
-        return MapReading(SniMap(table, None, where, stale), given)
-    held = held_entries(postfix, table)
+    def told(
+        file: str | None, stale: tuple[str, ...] | Unknown, unusable: str | None = None
+    ) -> SniMap:
+        return SniMap(table, file, where, stale, unusable, postfix.name)
+
+    from_files = tuple(each for key in named for each in installed(reference(key), files, judge_by))
+    kind, _, path = table.partition(":")
+    if kind == WITHOUT_INDEX:
+        return MapReading(told(None, source if isinstance(source, Unknown) else ()), from_files)
+    file = SniTable(kind, path, None).index_path if is_plain(table) else None
+    held = tables.held(table) if isinstance(source, Unknown) else source.held
     if isinstance(held, Unknown):
-        return MapReading(SniMap(table, file, where, held), ())
+        return MapReading(told(file, held), ())
     given = tuple(
         each
-        for name, pem in held.items()
-        for each in installed_in_map(reference(name), pem, file or table, judge_by)
+        for key, pem in held.items()
+        for each in installed_in_map(reference(key), pem, file or table, judge_by)
     )
     if isinstance(source, Unknown):
-        return MapReading(SniMap(table, file, where, source), given)
-    differences = tuple(_differences(held, source, files))
-    would_be = (each for name in source for each in installed(reference(name), files, judge_by))
-    unusable = next((each.fault for each in would_be if each.fault), None)
-    return MapReading(SniMap(table, file, where, differences, unusable), given)
+        return MapReading(told(file, source), given)
+    differences = tuple(_differences(held, named, files))
+    unusable = next((each.fault for each in from_files if each.fault), None)
+    return MapReading(told(file, differences, unusable), given)
+
+
+def _source(tables: SniTables, table: str) -> SniTable | Unknown:
+    """The table, where its source is there to be compared with."""
+    kind, _, path = table.partition(":")
+    if not is_plain(table):
+        return Unknown(f"what a {kind} table is made from is not known here")
+    try:
+        read = tables.read(table)
+    except InputError as error:
+        return Unknown(str(error))
+    return Unknown(f"its source {path} is not there") if read.source is None else read
 
 
 def _differences(
-    held: Mapping[str, bytes], source: Mapping[str, tuple[str, ...]], files: Files
+    held: Mapping[str, bytes], source: Mapping[str, SniEntry], files: Files
 ) -> Iterator[str]:
-    for name, paths in source.items():
+    for name, entry in source.items():
         try:
-            wanted = b"\n".join(files.contents(path) for path in paths)
+            wanted = b"\n".join(files.contents(path) for path in entry.files)
         except LetterlockError as error:
             yield f"{name}: {error}"
             continue

@@ -39,7 +39,7 @@ def read(server: Postfix | Dovecot) -> Reading:
     return Reading(
         server,
         state,
-        postfix_references.references(configuration),
+        postfix_references.references(configuration, server.name),
         lambda port: _processes(server, configuration, port),
         postfix_references.sni_tables(configuration),
         postfix_references.sni_location(configuration),

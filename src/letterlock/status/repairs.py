@@ -38,8 +38,9 @@ def repairs(facts: StatusFacts) -> Repairs:
     broken = dict(_broken(facts))
     maps = tuple(each for each in facts.maps if each.is_stale and _why_not(each, broken) is None)
     stale = {each.server: None for each in facts.served if each.stale}
-    if maps and "Postfix" in running:
-        stale.setdefault("Postfix")
+    for each in maps:
+        if each.server in running:
+            stale.setdefault(each.server)
     left = [
         f"{each.table} is not built again: {_why_not(each, broken)}"
         for each in facts.maps
@@ -59,7 +60,7 @@ def repairs(facts: StatusFacts) -> Repairs:
 def _why_not(each: SniMap, broken: dict[str, str]) -> str | None:
     if each.file is None:
         return "it is of a type that postmap does not build"
-    return each.unusable or broken.get("Postfix")
+    return each.unusable or broken.get(each.server)
 
 
 def _broken(facts: StatusFacts) -> Iterator[tuple[str, str]]:

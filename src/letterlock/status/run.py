@@ -70,7 +70,7 @@ def status(
         maps=tuple(one.map for one in maps),
         exposed=exposed(
             [*references, *(each for one in maps for each in one.references)],
-            {one.map.file: "Postfix" for one in maps if one.map.file},
+            {one.map.file: one.map.server for one in maps if one.map.file},
             files,
         ),
         served=served,
