@@ -3,27 +3,23 @@ DNS names for it another."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from letterlock.certs.dane import hold_against
+from letterlock.check_promises import held_against
 from letterlock.model.dns_facts import (
-    DaneMatch,
     DomainFacts,
     HostAddresses,
     HostDns,
     MailExchange,
-    TlsaRecord,
 )
 from letterlock.model.dns_promises import StsForHost, StsMode
 from letterlock.model.errors import UndeterminedError
-from letterlock.model.facts import EndpointFacts, Handshake, TargetFacts
-from letterlock.model.service import Endpoint, Role
-from letterlock.model.tls_facts import ServedChain
-from letterlock.model.unknown import Unknown
+from letterlock.model.facts import TargetFacts
+from letterlock.model.service import Endpoint
 from letterlock.probe.examine import Examination
 from letterlock.probe.https import Web
 from letterlock.probe.lookup.domain import look_up_domain
@@ -180,62 +176,3 @@ def of_domain(
             mx = replace(target, text=text, name=host.name, shown=host.name, is_domain=False)
             named.append(Part(mx, examination, host))
     return (Part(target, looked_up=known, hosts=tuple(named)), *named)
-
-
-def held_against(host: HostDns, seen: TargetFacts) -> HostDns:
-    """The host with its TLSA records held against every chain that was served, per address and
-    kind of key."""
-    names = tuple(dict.fromkeys(filter(None, (host.name, host.domain))))
-    matches = []
-    for records in host.tlsa:
-        answer = records.answer
-        if isinstance(answer, Unknown) or answer.bogus or not answer.records:
-            continue
-        for each in seen.endpoints:
-            if each.endpoint.port == records.port:
-                matches += [
-                    _match(each.endpoint, answer.records, served, names, seen.started)
-                    for served in _chains(each)
-                ]
-    return replace(host, dane=tuple(matches))
-
-
-def _chains(each: EndpointFacts) -> Iterator[Handshake | ServedChain]:
-    """One per leaf; not those served to clients that send no name, which a DANE client does."""
-    candidates: list[Handshake | ServedChain] = [
-        one for one in (each.handshake, *each.further) if isinstance(one, Handshake)
-    ]
-    if each.tls is not None:
-        candidates += [one for one in each.tls.chains if one.sni is not None]
-    told = set()
-    for served in candidates:
-        if served.chain and served.chain[0].sha256 not in told:
-            told.add(served.chain[0].sha256)
-            yield served
-
-
-def _match(
-    endpoint: Endpoint,
-    records: Sequence[TlsaRecord],
-    served: Handshake | ServedChain,
-    names: Sequence[str],
-    at: datetime,
-) -> DaneMatch:
-    leaf = served.chain[0]
-    return DaneMatch(
-        endpoint,
-        leaf.public_key.algorithm,
-        leaf.sha256,
-        leaf.not_after,
-        tuple(
-            hold_against(
-                record,
-                served.chain,
-                served.verdict,
-                names,
-                at,
-                between_servers=endpoint.service.role is Role.MX,
-            )
-            for record in records
-        ),
-    )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from letterlock.findings import (
     backlog,
     behaviour,
+    caa,
     certificate,
     dane,
     dialogue,
@@ -23,6 +24,7 @@ from letterlock.findings import (
     served,
     suites,
     tls,
+    tls_rpt,
 )
 from letterlock.findings.grade import endpoint_grade, server_grade
 from letterlock.findings.profile import compare
@@ -77,11 +79,13 @@ _OF_A_TARGET: tuple[Callable[[TargetFacts], Iterator[Finding]], ...] = (
     exchange.host_security,
     dane.dane,
     mta_sts.delivery,
+    caa.caa,
 )
 _OF_A_DOMAIN: tuple[Callable[[DomainFacts], Iterator[Finding]], ...] = (
     exchange.exchange,
     exchange.security,
     mta_sts.policy,
+    tls_rpt.reporting,
 )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from letterlock.model.dns_promises import StsFacts, StsForHost
+from letterlock.model.dns_promises import CaaFacts, CaaMatch, StsFacts, StsForHost, TlsRptFacts
 from letterlock.model.service import Endpoint
 from letterlock.model.unknown import Unknown
 
@@ -117,6 +117,7 @@ class DomainFacts:
     resolver: ResolverFacts
     exchange: MailExchange | Unknown
     sts: StsFacts | None = None
+    tls_rpt: TlsRptFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +187,9 @@ class HostDns:
     dane: tuple[DaneMatch, ...] = ()
     #: What the domain's MTA-STS policy says of this host; None where there is none in force.
     sts: StsForHost | None = None
+    #: None: not asked.
+    caa: CaaFacts | None = None
+    issuers: tuple[CaaMatch, ...] = ()
 
     @property
     def leads_securely(self) -> bool:

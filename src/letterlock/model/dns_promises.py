@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from letterlock.model.service import Endpoint
 from letterlock.model.unknown import Unknown
 
 if TYPE_CHECKING:
@@ -71,3 +72,65 @@ class StsForHost:
     domain: str
     mode: StsMode
     pattern: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TlsRptFacts:
+    """Where reports of failed deliveries go (RFC 8460). `record` are all texts at `_smtp._tls`;
+    `addresses` those of the one that counts; `fault` why none does although there is one."""
+
+    record: Answer[str] | Unknown
+    addresses: tuple[str, ...] = ()
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CaaIssuer:
+    """A CA that may issue, by its domain in lower case, empty: none; `parameters` in order, such as
+    accounturi (RFC 8657)."""
+
+    domain: str
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CaaRecord:
+    """A CAA record (RFC 8659 section 4.1), its tag in lower case. `issuer` is what an issue or
+    issuewild value says; `fault` what is wrong with it."""
+
+    flags: int
+    tag: str
+    value: str
+    issuer: CaaIssuer | None = None
+    fault: str = ""
+
+    @property
+    def critical(self) -> bool:
+        return bool(self.flags & 128)
+
+    def __str__(self) -> str:
+        return f'{self.flags} {self.tag} "{self.value}"'
+
+
+@dataclass(frozen=True, slots=True)
+class CaaFacts:
+    """The CAA records that count for a host name: `found` are those of the first name with some,
+    from it upwards (RFC 8659 section 3); without records where no name has any. `wildcard` are
+    those that count for a certificate with a `*` in its place."""
+
+    found: Answer[CaaRecord] | Unknown
+    wildcard: Answer[CaaRecord] | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class CaaMatch:
+    """The records held against a certificate that is served at `endpoint`: `issuer` is its CA's
+    organisation, `domains` those that the CA recognises in CAA records, none where they are not
+    known to us. `name` is the certificate's that covers the host; `why_not` why the CA would not
+    issue today, empty where it would."""
+
+    endpoint: Endpoint
+    issuer: str
+    domains: tuple[str, ...]
+    name: str
+    why_not: str = ""

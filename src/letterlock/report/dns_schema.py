@@ -50,6 +50,7 @@ DEFINITIONS: dict[str, Json] = {
             "resolver": _RESOLVER,
             "exchange": or_unknown(ref("exchange")),
             "sts": said(or_null(ref("sts")), "MTA-STS"),
+            "tls_rpt": said(or_null(ref("tls_rpt")), "TLS reporting"),
         },
     ),
     "exchange": shape(
@@ -87,6 +88,46 @@ DEFINITIONS: dict[str, Json] = {
                     },
                 )
             ),
+            "caa": said(or_null(ref("caa")), "who may issue for it"),
+            "issuers": said(array(ref("caa_match")), "one for each certificate served"),
+        },
+    ),
+    "caa": shape(
+        "the CAA records that count for a host, its own or those of a name above it",
+        {
+            "found": or_unknown(answer(ref("caa_record"))),
+            "wildcard": said(or_unknown(answer(ref("caa_record"))), "for a wildcard in its place"),
+        },
+    ),
+    "caa_record": shape(
+        "a CAA record as published",
+        {
+            "flags": COUNT,
+            "tag": TEXT,
+            "value": TEXT,
+            "issuer": said(
+                or_null(shape("", {"domain": TEXT, "parameters": array(TEXTS)})),
+                "of issue and issuewild; an empty domain is nobody",
+            ),
+            "fault": said(TEXT, "why it cannot be read, or empty"),
+        },
+    ),
+    "caa_match": shape(
+        "CAA held against a certificate that is served",
+        {
+            "endpoint": shape("", {"address": TEXT, "port": COUNT}),
+            "issuer": said(TEXT, "the CA's organisation"),
+            "domains": said(TEXTS, "by which it goes in CAA records; empty: not known"),
+            "name": said(TEXT, "the certificate's that covers the host"),
+            "why_not": said(TEXT, "why it would not issue today, or empty"),
+        },
+    ),
+    "tls_rpt": shape(
+        "where reports of failed deliveries go",
+        {
+            "record": said(or_unknown(answer(TEXT)), "all texts at _smtp._tls"),
+            "addresses": TEXTS,
+            "fault": said(TEXT, "why none counts, or empty"),
         },
     ),
     "sts": shape(

@@ -16,7 +16,7 @@ from letterlock.model.dns_facts import (
 )
 from letterlock.model.finding import Finding
 from letterlock.model.unknown import Cause, Unknown
-from letterlock.report.promise_rows import promise_rows, sts_row
+from letterlock.report.promise_rows import caa_rows, promise_rows, sts_row
 from letterlock.report.sheet import Phrase, Row
 from letterlock.report.suites import Tone
 
@@ -97,7 +97,7 @@ def host_rows(host: HostDns, findings: Iterable[Finding]) -> list[Row]:
         elif found.answer.records:
             phrases = [_tlsa(record, host, found) for record in found.answer.records]
             rows.append(Row(label, tuple(phrases), stacked=True))
-    return rows
+    return [*rows, *caa_rows(host)]
 
 
 def _tlsa(record: TlsaRecord, host: HostDns, found: TlsaSet) -> Phrase:

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from letterlock.model.dns_facts import DomainFacts
-from letterlock.model.dns_promises import StsFacts, StsForHost, StsMode, StsPolicy
+from letterlock.model.dns_facts import DomainFacts, HostDns
+from letterlock.model.dns_promises import (
+    CaaRecord,
+    StsFacts,
+    StsForHost,
+    StsMode,
+    StsPolicy,
+    TlsRptFacts,
+)
 from letterlock.model.unknown import Unknown
 from letterlock.report.sheet import Phrase, Row
 from letterlock.report.suites import Tone
@@ -15,6 +22,46 @@ def promise_rows(facts: DomainFacts) -> Iterator[Row]:
     """Of a domain; nothing of what was not asked."""
     if facts.sts is not None:
         yield Row("MTA-STS", tuple(_sts(facts.sts)), stacked=True)
+    if facts.tls_rpt is not None:
+        yield Row("TLS-RPT", tuple(_reports(facts.tls_rpt)), stacked=True)
+
+
+def _reports(found: TlsRptFacts) -> Iterator[Phrase]:
+    if isinstance(found.record, Unknown):
+        yield Phrase(str(found.record), Tone.DIM)
+    elif found.record.bogus:
+        yield Phrase("bogus", Tone.BAD, found.record.why)
+    elif found.fault:
+        yield Phrase("not usable", Tone.WEAK, found.fault)
+    elif not found.addresses:
+        yield Phrase("none")
+    else:
+        yield from map(Phrase, found.addresses)
+
+
+def caa_rows(host: HostDns) -> Iterator[Row]:
+    """The records that count for a host, with the CA that issued what it serves."""
+    if host.caa is None:
+        return
+    found = host.caa.found
+    if isinstance(found, Unknown):
+        yield Row("CAA", (Phrase(str(found), Tone.WEAK),))
+    elif found.bogus:
+        yield Row("CAA", (Phrase("bogus", Tone.BAD, found.why),))
+    elif found.records:
+        phrases = [_caa(record, found.name, host) for record in found.records]
+        yield Row("CAA", tuple(phrases), stacked=True)
+
+
+def _caa(record: CaaRecord, at: str, host: HostDns) -> Phrase:
+    where = f"{at}: " if at != host.name else ""
+    if record.fault:
+        return Phrase(f"{where}{record}", Tone.BAD, record.fault)
+    issuer = record.issuer.domain if record.issuer else ""
+    used = [one.issuer for one in host.issuers if issuer and issuer in one.domains]
+    if used:
+        return Phrase(f"{where}{record}", Tone.GOOD, f"the CA that is used: {used[0]}")
+    return Phrase(f"{where}{record}")
 
 
 def _sts(sts: StsFacts) -> Iterator[Phrase]:

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 import pytest
 
 from letterlock.model.dns_facts import Answer, Security
-from letterlock.model.dns_promises import StsFacts, StsMode, StsPolicy
+from letterlock.model.dns_promises import CaaFacts, StsFacts, StsMode, StsPolicy, TlsRptFacts
 from letterlock.model.unknown import Unknown
 from letterlock.probe.fetch import Bounds
 from letterlock.probe.https import Web
 from letterlock.probe.lookup import sts as sts_module
+from letterlock.probe.lookup.caa import look_up_caa
 from letterlock.probe.lookup.resolver import Resolver
 from letterlock.probe.lookup.sts import POLICY_BOUNDS, look_up_sts
+from letterlock.probe.lookup.tls_rpt import look_up_tls_rpt
 from tests.dns_lab import VALIDATING, DnsLab, Signing
 from tests.machine import ForbiddenError, Machine
 from tests.web_lab import Answer as Said
@@ -92,6 +94,7 @@ def lab() -> Iterator[Lab]:
     with machine, WebLab(machine) as web:
         dns = DnsLab(machine)
         put_up_sts(dns, web)
+        put_up_records(dns)
         dns.start()
         yield Lab(machine, web)
         OVER.set()
@@ -122,6 +125,19 @@ def put_up_sts(dns: DnsLab, web: WebLab) -> None:
     web.site("127.0.4.2", "mta-sts.foreign.example", page(POLICY), ca=web.strangers)
     dns.zone("bogus.example", f"_mta-sts TXT {TXT}", "mta-sts A 127.0.2.1", signing=Signing.EXPIRED)
     dns.zone("half.example", f"_mta-sts TXT {TXT}", "mta-sts CNAME mta-sts.bogus.example.")
+
+
+def put_up_records(dns: DnsLab) -> None:
+    dns.zone(
+        "caa.example", '@ CAA 0 issue "letsencrypt.org"', "a A 127.0.0.1", "b.a A 127.0.0.1",
+        'own CAA 0 issue "sectigo.com; accounturi=https://a/1;validationmethods=dns-01"',
+        'own CAA 0 issue "not a ca"', "alias CNAME own", "lost CNAME plain.none.example.",
+        '_smtp._tls TXT "v=TLSRPTv1; rua=mailto:tls@caa.example,https://caa.example/tls"',
+    )  # fmt: skip
+    dns.zone(
+        "rpt.example", '_smtp._tls TXT "v=TLSRPTv1;rua=mailto:a@b.example"',
+        '_smtp._tls TXT "v=TLSRPTv1;rua=mailto:c@d.example"',
+    )  # fmt: skip
 
 
 def test_a_policy_is_had(lab: Lab) -> None:
@@ -188,6 +204,54 @@ def test_an_address_that_is_not_admitted_is_not_gone_to(lab: Lab) -> None:
     found = lab.sts("good.example", admits=lambda address: not address.startswith("127."))
     assert found.fault == "mta-sts.good.example has no address that may be gone to"
     assert len(lab.web.asked) == asked
+
+
+def caa(lab: Lab, name: str) -> CaaFacts:
+    return lab.machine.call(lambda: look_up_caa(name, Resolver.parse(VALIDATING)))
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "domains"),
+    [
+        ("caa.example", "caa.example", ["letsencrypt.org"]),
+        ("b.a.caa.example", "caa.example", ["letsencrypt.org"]),
+        ("own.caa.example", "own.caa.example", ["", "sectigo.com"]),
+        ("alias.caa.example", "alias.caa.example", ["", "sectigo.com"]),
+        ("lost.caa.example", "caa.example", ["letsencrypt.org"]),
+        ("none.example", "example", []),
+    ],
+)
+def test_caa_by_climbing(lab: Lab, name: str, at: str, domains: list[str]) -> None:
+    found = caa(lab, name).found
+    assert isinstance(found, Answer)
+    issuers = sorted(one.issuer.domain if one.issuer else "" for one in found.records)
+    assert (found.name, issuers) == (at, domains)
+
+
+def test_caa_of_a_wildcard_is_that_of_the_name_above(lab: Lab) -> None:
+    found = caa(lab, "own.caa.example").wildcard
+    assert isinstance(found, Answer)
+    assert found.name == "caa.example"
+
+
+def test_bogus_caa_stops_the_climb(lab: Lab) -> None:
+    found = caa(lab, "a.bogus.example").found
+    assert isinstance(found, Answer)
+    assert found.bogus
+
+
+def tls_rpt(lab: Lab, domain: str) -> TlsRptFacts:
+    return lab.machine.call(lambda: look_up_tls_rpt(domain, Resolver.parse(VALIDATING)))
+
+
+def test_tls_reporting(lab: Lab) -> None:
+    assert tls_rpt(lab, "caa.example").addresses == (
+        "mailto:tls@caa.example",
+        "https://caa.example/tls",
+    )
+    assert tls_rpt(lab, "rpt.example").fault == "2 records where there must be one"
+    none = tls_rpt(lab, "none.example")
+    assert (none.addresses, none.fault) == ((), "")
 
 
 def test_a_resolver_that_does_not_answer(lab: Lab) -> None:

@@ -14,6 +14,7 @@ from letterlock.model.dns_facts import (
     TlsaSet,
 )
 from letterlock.model.unknown import Unknown
+from letterlock.probe.lookup.caa import look_up_caa
 from letterlock.probe.lookup.domain import host_addresses
 from letterlock.probe.lookup.resolver import Resolver
 
@@ -37,6 +38,7 @@ def look_up_host(
         exchange_security=exchange_security,
         addresses=known,
         tlsa=tuple(TlsaSet(port, _tlsa(known, port, resolver)) for port in dict.fromkeys(ports)),
+        caa=look_up_caa(name, resolver),
     )
 
 

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator
 
 from letterlock.model.dns_promises import StsMode, StsPolicy
 from letterlock.wire.promises.malformed import MalformedError, shown
+from letterlock.wire.promises.tagged import claims, fields, only
 
 #: Of `v=` and `version:`.
 VERSION = "STSv1"
 #: A year, the most that max_age may say (RFC 8461 section 3.2).
 LONGEST = 31557600
-#: Fields and lines that are read of one text; the RFC knows four fields, of which one repeats.
+#: Lines that are read of a policy; the RFC knows four fields, of which one repeats.
 _MOST = 1000
 
-_DELIMITER = re.compile(r"[ \t]*;[ \t]*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 _ID = re.compile(r"[A-Za-z0-9]{1,32}")
 _EXTENSION = re.compile(r"[\x21-\x3a\x3c\x3e-\x7e]+")
@@ -25,9 +25,8 @@ _PATTERN = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*")
 
 
 def is_sts(text: str) -> bool:
-    """Whether a TXT record claims to be MTA-STS's; others at the name do not count (RFC 8461
-    section 3.1)."""
-    return re.match(rf"v={VERSION}[ \t]*(;|$)", text) is not None
+    """Whether a TXT record claims to be MTA-STS's."""
+    return claims(text, VERSION)
 
 
 def read_record(texts: Iterable[str]) -> str:
@@ -35,28 +34,8 @@ def read_record(texts: Iterable[str]) -> str:
 
     Raises MalformedError where there is none, more than one, or one that breaks the grammar: a
     sender then takes the domain to have no policy."""
-    found = [text for text in texts if is_sts(text)]
-    if not found:
-        raise MalformedError(f"no text at the name begins with `v={VERSION};`")
-    if len(found) > 1:
-        raise MalformedError(f"{len(found)} records where there must be one")
-    return _id(found[0])
-
-
-def _id(text: str) -> str:
-    if not text.isascii():
-        raise MalformedError(f"the record {shown(text)} is not ASCII")
-    version, *fields = _DELIMITER.split(text, maxsplit=_MOST)
-    if fields and not fields[-1]:
-        fields.pop()
-    if version != f"v={VERSION}":
-        raise MalformedError(f"the record {shown(text)} does not begin with `v={VERSION};`")
-    found: dict[str, str] = {}
-    for field in fields:
-        name, equals, value = field.partition("=")
-        if not (equals and _NAME.fullmatch(name) and _EXTENSION.fullmatch(value)):
-            raise MalformedError(f"the record's field {shown(field)} is not NAME=VALUE")
-        found.setdefault(name, value)
+    text = only(texts, VERSION)
+    found = fields(text, VERSION, _EXTENSION)
     if "id" not in found:
         raise MalformedError(f"the record {shown(text)} has no id")
     if not _ID.fullmatch(found["id"]):
