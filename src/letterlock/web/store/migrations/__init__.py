@@ -1,0 +1,1 @@
+"""Alembic's: each step from one state of the tables to the next."""
