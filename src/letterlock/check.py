@@ -30,6 +30,7 @@ from letterlock.model.service import (
 from letterlock.model.tls_facts import Depth
 from letterlock.model.verdict import Verdict
 from letterlock.probe.examine import Examination, Manners, examine
+from letterlock.probe.guard import admitted
 from letterlock.probe.https import Web
 from letterlock.probe.lookup.resolver import Resolver
 from letterlock.probe.plan import ChainReader, Demands, Planner
@@ -146,20 +147,20 @@ def _parts(targets: Sequence[Target], request: Request) -> Iterator[tuple[Part, 
             "--name does not go with a mail domain",
             remedy="each of its hosts is verified by its own name",
         )
-    online = Inquirer(request.trust) if request.online else None
+    online = Inquirer(request.trust, request.manners.guard) if request.online else None
     named = _named_hosts(targets, request)
     wanted = [target for target in targets if target.is_domain]
     resolver = request.resolver or (Resolver.system() if wanted or named else None)
     known, told = {}, {}
     if resolver is not None:
-        web = request.web or Web(request.trust)
+        web = request.web or Web(request.trust, partial(_may_be_gone_to, request))
         known = domains(wanted, resolver, web, request.ports or (SMTP.port,))
         told = hosts(named, resolver, partial(_ports, request))
     for target in targets:
         if target.is_domain:
             yield of_domain(target, known[target], partial(_visit_mx, request, online, target))
         else:
-            find = partial(endpoints_of, target, request)
+            find = partial(_admitted, request, partial(endpoints_of, target, request))
             visit = _examination(request, online, request.name or target.name, find)
             yield (Part(target, visit, told.get(target)),)
 
@@ -193,7 +194,19 @@ def _visit_mx(
     places = tuple(
         Endpoint(address, port, service) for address in addresses for port, service in services
     )
-    return _examination(request, online, host.name, lambda: places)
+    return _examination(request, online, host.name, partial(_admitted, request, lambda: places))
+
+
+def _may_be_gone_to(request: Request, address: str) -> bool:
+    return request.manners.guard(address) is None
+
+
+def _admitted(request: Request, find: Find) -> Sequence[Endpoint]:
+    """What is found, unless the guard lets us go to none of it. An address of several that is not
+    gone to stays: the report tells of it."""
+    places = find()
+    admitted(tuple(dict.fromkeys(each.address for each in places)), request.manners.guard)
+    return places
 
 
 def _examination(request: Request, online: Inquirer | None, name: str, find: Find) -> Examination:

@@ -16,6 +16,8 @@ class Cause(StrEnum):
     UNREACHABLE = "unreachable"
     #: The connection attempt was not answered in time.
     NO_ANSWER = "no-answer"
+    #: It is not gone to: an address that is not admitted.
+    NOT_ADMITTED = "not-admitted"
     #: Connected, and then a step took too long.
     TIMEOUT = "timeout"
     #: The server asked to come back later: 421, BYE, too many connections.

@@ -8,6 +8,7 @@ from typing import Self
 
 from letterlock.model.service import Endpoint
 from letterlock.model.unknown import Cause
+from letterlock.probe.guard import Guard
 from letterlock.probe.obstacle import Obstacle
 from letterlock.probe.tls import Negotiated, TlsSession, looks_like_tls, not_tls
 
@@ -33,8 +34,10 @@ class Channel:
         self.reset = False
 
     @classmethod
-    async def open(cls, endpoint: Endpoint, allowance: int) -> Self:
-        """Connect; `allowance` is how many bytes may be received in all."""
+    async def open(cls, endpoint: Endpoint, allowance: int, guard: Guard) -> Self:
+        """Connect, where `guard` lets us; `allowance` is how many bytes may be received in all."""
+        if (reason := guard(endpoint.address)) is not None:
+            raise Obstacle(reason, Cause.NOT_ADMITTED)
         family = socket.AF_INET6 if ":" in endpoint.address else socket.AF_INET
         ours = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:

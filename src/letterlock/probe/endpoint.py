@@ -14,6 +14,7 @@ from letterlock.model.unknown import Cause, Unknown
 from letterlock.probe.chain import read_chain
 from letterlock.probe.channel import Channel
 from letterlock.probe.conversation import Conversation, dialogue_for
+from letterlock.probe.guard import Guard, anywhere
 from letterlock.probe.limits import Limits
 from letterlock.probe.obstacle import Obstacle, step
 from letterlock.probe.tls import Negotiated, TlsSession, client_context
@@ -33,16 +34,18 @@ async def probe_endpoint(
     key_type: KeyType | None = None,
     session: Callable[[], TlsSession] | None = None,
     hold: Callable[[], Awaitable[object]] | None = None,
+    guard: Guard = anywhere,
 ) -> EndpointFacts:
     """Visit `endpoint` once, over one connection. `name` (A-labels, or an address literal) is sent
     as SNI and verified at the moment `at`, by default now. `key_type` is the only one that our end
     speaks; None: all. `session` makes one that offers something else again. `hold` is awaited
-    before the connection is given up, whatever came of it.
+    before the connection is given up, whatever came of it; `guard` says which addresses are not
+    gone to.
 
     Never raises for what a server does: what cannot be known is Unknown, with its reason."""
     dialogue = dialogue_for(endpoint.service.protocol, ehlo_name)
     made = session or (lambda: TlsSession(name, client_context(key_type)))
-    visit = _Visit(endpoint, limits, dialogue, made, hold)
+    visit = _Visit(endpoint, limits, dialogue, made, hold, guard)
     await visit.run()
     handshake: Handshake | Unknown | None = None
     if visit.served is None:
@@ -81,10 +84,12 @@ class _Visit:
         dialogue: Dialogue,
         session: Callable[[], TlsSession],
         hold: Callable[[], Awaitable[object]] | None,
+        guard: Guard,
     ) -> None:
         self._endpoint = endpoint
         self._session = session
         self._hold = hold
+        self._guard = guard
         self._limits = limits
         self._implicit = endpoint.service.tls is TlsMode.IMPLICIT
         self.dialogue = dialogue
@@ -99,7 +104,7 @@ class _Visit:
     async def run(self) -> None:
         try:
             async with step("the connection", self._limits.connect, late=Cause.NO_ANSWER):
-                channel = await Channel.open(self._endpoint, self._limits.received)
+                channel = await Channel.open(self._endpoint, self._limits.received, self._guard)
         except Obstacle as obstacle:
             self.closed = obstacle.unknown.cause is Cause.CONNECTION_REFUSED
             self._not_begun(obstacle.unknown)

@@ -17,6 +17,7 @@ from letterlock.model.service import Endpoint, TlsMode
 from letterlock.probe.gate import Gate
 from letterlock.probe.governor import UNGREETED, Governor, Pace
 from letterlock.probe.ground import Terms
+from letterlock.probe.guard import Guard, anywhere
 from letterlock.probe.limits import Limits
 from letterlock.probe.observe import LOOPBACK_CONCURRENCY, REMOTE_CONCURRENCY
 from letterlock.probe.resolve import own_name
@@ -43,6 +44,8 @@ class Manners:
     rate: float | None = None
     max_connections: int | None = None
     max_seconds: float = 600.0
+    #: Says which addresses are not gone to.
+    guard: Guard = anywhere
 
 
 #: Whether certificates that endpoints serve are revoked.
@@ -182,7 +185,7 @@ class _Round:
             look_up=not all(map(_is_loopback, endpoints))
         )
         deadline = asyncio.get_running_loop().time() + self._manners.max_seconds
-        return Terms(self._manners.limits, name, deadline)
+        return Terms(self._manners.limits, name, deadline, self._manners.guard)
 
     async def _own_name(self, *, look_up: bool) -> str:
         if look_up not in self._names:

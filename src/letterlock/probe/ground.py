@@ -13,6 +13,7 @@ from letterlock.probe.channel import Channel
 from letterlock.probe.conversation import Conversation, dialogue_for
 from letterlock.probe.gate import Gate
 from letterlock.probe.governor import Fate, Pace, Turn
+from letterlock.probe.guard import Guard, anywhere
 from letterlock.probe.limits import Limits
 from letterlock.probe.obstacle import Obstacle, step
 
@@ -60,11 +61,13 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How visits are made. `deadline` is the event loop's time at which the last may begin."""
+    """How visits are made. `deadline` is the event loop's time at which the last may begin; `guard`
+    says which addresses are not gone to."""
 
     limits: Limits
     ehlo_name: str
     deadline: float
+    guard: Guard = anywhere
 
 
 class EndpointGround:
@@ -164,7 +167,9 @@ class EndpointGround:
 
     async def _approach(self, turn: Turn, *, in_clear: bool) -> Conversation:
         async with step("the connection", self._terms.limits.connect, late=Cause.NO_ANSWER):
-            channel = await Channel.open(self._endpoint, self._terms.limits.received)
+            channel = await Channel.open(
+                self._endpoint, self._terms.limits.received, self._terms.guard
+            )
         self._account.made += 1
         if self._promised:
             self._promised -= 1

@@ -18,6 +18,7 @@ from letterlock.model.facts import EndpointFacts, Handshake
 from letterlock.model.revocation import Revocation, Told
 from letterlock.model.unknown import Cause, Unknown
 from letterlock.probe.fetch import Bounds, fetch, fetchable
+from letterlock.probe.guard import Guard, anywhere
 
 #: A response has some 2 kB with its signer's certificate.
 OCSP_BOUNDS = Bounds(64 * 1024, longest=10.0)
@@ -39,8 +40,9 @@ class Inquirer:
     """Asks for many targets; whatever was fetched once serves for all of them. May be used from
     several threads, each without an event loop."""
 
-    def __init__(self, trust: TrustStore) -> None:
+    def __init__(self, trust: TrustStore, guard: Guard = anywhere) -> None:
         self._trust = trust
+        self._guard = guard
         self._lists: dict[str, bytes | UndeterminedError] = {}
         self._room = _KEPT
         self._known: dict[str, Revocation] = {}
@@ -89,10 +91,10 @@ class Inquirer:
         for url in _usable(crl_urls(subject)):
             yield f"CRL {url}", lambda url=url: self._by_list(url, subject, issuer)  # type: ignore[misc]
 
-    @staticmethod
-    def _by_ocsp(url: str, subject: bytes, issuer: bytes) -> Told:
+    def _by_ocsp(self, url: str, subject: bytes, issuer: bytes) -> Told:
         question = ocsp_request(subject, issuer)
-        answer = fetch(url, OCSP_BOUNDS, post=question, kind="application/ocsp-request")
+        kind = "application/ocsp-request"
+        answer = fetch(url, OCSP_BOUNDS, post=question, kind=kind, guard=self._guard)
         return ocsp_answer(answer, subject, issuer, datetime.now(UTC))
 
     def _by_list(self, url: str, subject: bytes, issuer: bytes) -> Told:
@@ -104,7 +106,7 @@ class Inquirer:
     def _fetched(self, url: str) -> bytes | UndeterminedError:
         """Kept for the next certificate, as long as there is room; what could not be had, too."""
         try:
-            found: bytes | UndeterminedError = fetch(url, CRL_BOUNDS)
+            found: bytes | UndeterminedError = fetch(url, CRL_BOUNDS, guard=self._guard)
         except UndeterminedError as error:
             found = error
         size = len(found) if isinstance(found, bytes) else 0

@@ -28,7 +28,12 @@ from letterlock.probe.procedures import PROCEDURES
 _TRIES = 3
 #: Questions put to one endpoint at once, at most.
 _WORKERS = 6
-_ABSENT = (Cause.CONNECTION_REFUSED, Cause.UNREACHABLE, Cause.NO_ANSWER)
+_ABSENT = (
+    Cause.CONNECTION_REFUSED,
+    Cause.UNREACHABLE,
+    Cause.NO_ANSWER,
+    Cause.NOT_ADMITTED,
+)
 _INTERRUPTED = Unknown("the run was interrupted before", Cause.INTERRUPTED)
 
 
@@ -166,6 +171,7 @@ class Inquiry:
                 self._terms.limits,
                 ehlo_name=self._terms.ehlo_name,
                 at=self._caller.at,
+                guard=self._terms.guard,
             )
             obstacle = _obstacle(facts)
             self.account.made += obstacle is None or obstacle.cause not in _ABSENT

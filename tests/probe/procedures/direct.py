@@ -12,6 +12,7 @@ from letterlock.model.unknown import Unknown
 from letterlock.probe.ask import ProcedureName, ProcedureResult, TlsOptions
 from letterlock.probe.channel import Channel
 from letterlock.probe.conversation import Conversation, dialogue_for
+from letterlock.probe.guard import anywhere
 from letterlock.probe.limits import Limits
 from letterlock.probe.obstacle import Obstacle, step
 from letterlock.probe.procedures import PROCEDURES
@@ -31,7 +32,7 @@ class Direct:
     @asynccontextmanager
     async def connect(self, *, in_clear: bool = False) -> AsyncIterator[Conversation]:
         async with step("the connection", self.limits.connect):
-            channel = await Channel.open(self.endpoint, self.limits.received)
+            channel = await Channel.open(self.endpoint, self.limits.received, anywhere)
         self.connections += 1
         dialogue = dialogue_for(self.endpoint.service.protocol, "client.example.com")
         conversation = Conversation(channel, dialogue, self.limits)
