@@ -114,8 +114,8 @@ def main() -> None:
     import letterlock
 
     for module in pkgutil.walk_packages(letterlock.__path__, "letterlock."):
-        # The installer plugin is loaded by certbot alone, which our own environment has not; the page
-        # is started by nobody here, and has libraries of its own.
+        # The installer plugin is loaded by certbot alone, which our own environment has not; the
+        # page has libraries of its own, and nobody begins it from here.
         if ".web." in f"{module.name}.":
             continue
         if not module.name.endswith(("__main__", "certbot_installer")):
