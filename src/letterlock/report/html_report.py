@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from letterlock import __version__
@@ -56,16 +57,31 @@ class _Told:
 def document(results: Iterable[Result], language: Language = ENGLISH) -> str:
     """All targets on one page, in a language. Everything from the wire is escaped by the template's
     autoescape, control characters before that."""
+    return _rendered(results, language, whole=True)
+
+
+def fragment(results: Iterable[Result], language: Language = ENGLISH) -> str:
+    """The same without head and foot, for a page that has its own and `stylesheet()`."""
+    return _rendered(results, language, whole=False)
+
+
+def stylesheet() -> str:
+    return _environment().get_template("report.css").render()
+
+
+def _rendered(results: Iterable[Result], language: Language, *, whole: bool) -> str:
     pages = [_Page(cleaned(each)) for each in results]
     template = _environment().get_template("report.html.j2")
     return template.render(
         pages=pages,
         version=__version__,
         severity_words=SEVERITY_WORDS,
+        whole=whole,
         **language.in_templates(),
     )
 
 
+@cache
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
