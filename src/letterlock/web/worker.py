@@ -1,4 +1,5 @@
-"""A worker: takes checks that wait, looks, writes down what it saw. Several may share a database."""
+"""A worker: takes checks that wait, looks, writes down what it saw. Several may share a
+database."""
 
 from __future__ import annotations
 
@@ -10,7 +11,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from letterlock.certs.trust import TrustStore
 from letterlock.check import Checked, Progress, Unresolved, check_all
@@ -260,5 +260,3 @@ def _outcome(told: list[Checked | Unresolved]) -> tuple[Outcome, tuple[Result, .
         worst=max(severities, key=lambda one: one.rank).value if severities else None,
     )
     return outcome, results
-
-
