@@ -15,7 +15,7 @@ import pytest
 from letterlock.findings.assess import assess
 from letterlock.model.errors import InputError
 from letterlock.report import html_report, json_report
-from letterlock.report.facts_document import read, written
+from letterlock.report.facts_document import NAMES, read, written
 from letterlock.report.result import Result
 from tests.findings.sample import target
 from tests.findings.test_exchange import answer, domain, host
@@ -54,7 +54,7 @@ def test_every_type_of_a_result_can_be_read() -> None:
         elif origin is tuple:
             assert typing.get_args(kind), kind
         elif is_dataclass(origin):
-            hints = typing.get_type_hints(origin)
+            hints = typing.get_type_hints(origin, localns=NAMES)
             for each in fields(origin):
                 walk(hints[each.name])
         else:

@@ -14,12 +14,15 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any
 
+from letterlock.model import dns_facts
 from letterlock.model.certificate import Certificate
 from letterlock.model.errors import InputError
 from letterlock.report.result import Result
 
 #: Goes up where what was written cannot be read any more.
 FORMAT = 1
+#: For types that name those of another module, which imports theirs.
+NAMES = vars(dns_facts)
 #: Which of several types something is, by the name of its class.
 _CLASS = "$"
 
@@ -162,7 +165,7 @@ def _may_be(kind: Any, value: Any) -> bool:
 def _hints(kind: Any) -> dict[str, Any]:
     """A dataclass's fields and their types; of `Answer[str]` too."""
     made: Any = typing.get_origin(kind) or kind
-    found = typing.get_type_hints(made)
+    found = typing.get_type_hints(made, localns=NAMES)
     variables = dict(
         zip(getattr(made, "__parameters__", None) or (), typing.get_args(kind), strict=False)
     )
