@@ -308,10 +308,9 @@ def test_a_chain_without_its_issuer_asks_nobody(site: _Site) -> None:
 # --- hostile answers
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(revocation, "OCSP_BOUNDS", replace(revocation.OCSP_BOUNDS, longest=0.5))
-    monkeypatch.setattr(revocation, "CRL_BOUNDS", Bounds(64 * 1024, longest=0.5, redirects=3))
+def set_bounds(monkeypatch: pytest.MonkeyPatch, longest: float) -> None:
+    monkeypatch.setattr(revocation, "OCSP_BOUNDS", replace(revocation.OCSP_BOUNDS, longest=longest))
+    monkeypatch.setattr(revocation, "CRL_BOUNDS", Bounds(64 * 1024, longest=longest, redirects=3))
 
 
 HOSTILE: dict[str, tuple[Reply, str]] = {
@@ -326,10 +325,12 @@ HOSTILE: dict[str, tuple[Reply, str]] = {
 }
 
 
-@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("case", HOSTILE)
 @pytest.mark.parametrize("kind", ["ocsp", "crl"])
-def test_hostile_answers(site: _Site, case: str, kind: str) -> None:
+def test_hostile_answers(
+    site: _Site, case: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_bounds(monkeypatch, longest=0.5 if case == "a trickle" else 60)
     site.replies["/it"], text = HOSTILE[case]
     asked = site.url("/it")
     one = leaf(ocsp=asked) if kind == "ocsp" else leaf(crl=asked)

@@ -30,8 +30,8 @@ _SECURE = Wording(
     "letterlock secure --profile {profile} writes what the profile asks for.", profile="NAME"
 )
 _BAR = Wording(
-    "The profile is the bar you chose; what it asks of port 25 stands in its own section, which may "
-    "be lower (RFC 7435)."
+    "The profile is the bar you chose; what it asks of port 25 stands in its own section, which "
+    "may be lower (RFC 7435)."
 )
 
 

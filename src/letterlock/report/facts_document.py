@@ -17,6 +17,7 @@ from typing import Any
 from letterlock.model import dns_facts
 from letterlock.model.certificate import Certificate
 from letterlock.model.errors import InputError
+from letterlock.model.wording import Wording, from_members
 from letterlock.report.result import Result
 
 #: Goes up where what was written cannot be read any more.
@@ -59,6 +60,8 @@ class _Writer:
         self._places: dict[Certificate, int] = {}
 
     def value(self, value: Any) -> Any:
+        if isinstance(value, Wording):
+            return {_CLASS: "str", **value.members()}
         if isinstance(value, Certificate):
             return {_CLASS: "Certificate", "at": self._place(value)}
         if is_dataclass(value):
@@ -117,6 +120,8 @@ class _Reader:
 
 
 def _simple(kind: Any, value: Any) -> Any:
+    if kind is str and isinstance(value, dict):
+        return from_members(value)
     if kind is bytes:
         return b64decode(_checked(str, value), validate=True)
     if kind is datetime:

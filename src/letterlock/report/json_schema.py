@@ -312,7 +312,7 @@ SCHEMA: _Json = {
             "endpoints": array(ref("endpoint")),
             "findings": array(ref("finding")),
             "messages": said(
-                mapping("", ref("message")),
+                mapping("^", ref("message")),
                 "to say it in another language: each of the texts above that is ours",
             ),
         },
