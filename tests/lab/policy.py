@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from tests.e2e.ports import DOVECOT_PORTS, PORTS, POSTFIX_PORTS
 from tests.lab.generation import BULLSEYE, Generation, LabMachine
@@ -103,8 +106,7 @@ def unexplained(row: Row, port: int, issues: dict[str, str]) -> list[str]:
 
 
 def judged_ports(row: Row) -> tuple[int, ...]:
-    """Of the ports that share a server's one TLS configuration one, by turns: sslyze makes some
-    600 connections to each, and all rows' together took longer than all other tests."""
+    """Of the ports that share a server's one TLS configuration one, by turns."""
     turn = ROWS.index(row)
     submission = (465, 587)[turn % 2]
     return (25, submission, DOVECOT_PORTS[turn % len(DOVECOT_PORTS)])
@@ -113,9 +115,30 @@ def judged_ports(row: Row) -> tuple[int, ...]:
 def judged(machine: LabMachine, row: Row, roots: Path) -> dict[int, dict[str, str]]:
     """Port → sslyze's issues by their names, under the row's own profile."""
     ports = {port: (row.profile, PORTS[port]) for port in judged_ports(row)}
-    asked = json.dumps({"name": HOSTNAME, "roots": str(roots), "ports": ports})
-    done = machine.outside(str(_PYTHON), str(_JUDGE), asked)
-    assert done.returncode == 0, done.stderr
-    told = {int(port): issues for port, issues in json.loads(done.stdout).items()}
+    told = ask(f"/proc/{machine.system.pid}/ns/net", HOSTNAME, roots, ports)
+    return {port: each["issues"] for port, each in told.items()}
+
+
+def ask(
+    net: str | None, name: str, roots: Path, ports: dict[int, tuple[str, str | None]]
+) -> dict[int, dict[str, Any]]:
+    """What sslyze_judge.py answers about ports in the network namespace that the file `net` names,
+    None for this one; of each the guideline's configuration and the protocol of its STARTTLS."""
+    process = _judge()
+    assert process.stdin and process.stdout
+    question = {"net": net, "name": name, "roots": str(roots), "ports": ports}
+    process.stdin.write(json.dumps(question) + "\n")
+    process.stdin.flush()
+    answer = process.stdout.readline()
+    assert answer, "it ended; standard error has the reason"
+    told = {int(port): each for port, each in json.loads(answer).items()}
     assert set(told) == set(ports), "sslyze could not find out everything"
     return told
+
+
+@cache
+def _judge() -> subprocess.Popen[str]:
+    """It ends with its standard input, so with this process."""
+    return subprocess.Popen(
+        [_PYTHON, _JUDGE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )

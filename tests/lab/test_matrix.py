@@ -38,7 +38,7 @@ def test_row(row: Row, make_lab_machine: MakeLabMachine, tmp_path: Path) -> None
     options, roots = deliver(tmp_path, KINDS[row.keys])
     machine.write(str(_ROOTS), roots.read_bytes())
 
-    done = machine.letterlock(
+    done = machine.warm_letterlock(
         "secure", HOSTNAME, *options, "--profile", row.profile, "--cert-layout", row.layout,
         "--sasl", "dovecot", "--yes",
     )  # fmt: skip
@@ -52,7 +52,7 @@ def test_row(row: Row, make_lab_machine: MakeLabMachine, tmp_path: Path) -> None
         found = judged(machine, row, roots)
         assert [each for port in found for each in unexplained(row, port, found[port])] == []
 
-    back = machine.letterlock("rollback", "--yes")
+    back = machine.warm_letterlock("rollback", "--yes")
     assert (back.status, back.complaints) == (0, ()), back.text
     assert machine.tree("/etc") == before, "byte for byte what it was"
     if not SSLYZE.exists():

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
+import certifi
 import pytest
 
 from letterlock.model.cipher_suites import iana_name
 from letterlock.model.service import BY_PORT, Endpoint
+from tests.lab.policy import ask
 from tests.machine import HOSTNAME, Machine
 from tests.peers.conftest import Running
 from tests.peers.seen import SSLYZE, Runner, Seen, here, letterlock, s_client, sslscan, sslyze
@@ -124,7 +127,18 @@ def test_all_that_openssl_has(server_order: bool) -> None:
         same_as_sslscan(ours, sslscan(here, endpoint, HOSTNAME))
         same_as_s_client(ours, here, endpoint)
         if server_order:
-            same_as_sslyze(ours, sslyze(here, endpoint, HOSTNAME))
+            theirs = sslyze(here, endpoint, HOSTNAME)
+            same_as_sslyze(ours, theirs)
+            asked_in_few_connections(endpoint, theirs)
+
+
+def asked_in_few_connections(endpoint: Endpoint, theirs: Seen) -> None:
+    """The laboratory's way of asking (tests/lab/sslyze_in_few.py) finds what sslyze's own does."""
+    told = ask(None, HOSTNAME, Path(certifi.where()), {endpoint.port: ("old", "smtp")})
+    found = told[endpoint.port]
+    suites = {version: set(accepted) for version, accepted in found["suites"].items() if accepted}
+    assert suites == {version: set(accepted) for version, accepted in theirs.suites.items()}
+    assert set(found["groups"]) == theirs.groups
 
 
 @needs_sslscan
