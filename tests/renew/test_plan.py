@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,11 +13,14 @@ from letterlock.certs.bundle import Bundle, CertificateFiles, prepare
 from letterlock.certs.store import Layout, plan_store
 from letterlock.certs.trust import TrustStore
 from letterlock.model.certificate import KeyType
-from letterlock.model.errors import InputError
+from letterlock.model.errors import InputError, RefusedError
 from letterlock.model.plan import DirectoryChange, FileChange, LinkChange
-from letterlock.model.service import IMAPS, SMTP, Endpoint
+from letterlock.model.service import IMAPS, SMTP, SUBMISSIONS, Endpoint
 from letterlock.renew.plan import Deployment, Surroundings, plan_deployment
-from letterlock.renew.references import Reference
+from letterlock.renew.slots import Slot, slots
+from letterlock.renew.sni_indexes import Indexes
+from letterlock.servers.postfix_references import sni_reference
+from letterlock.servers.sni_tables import SniTable
 from tests.certs.authority import NOW, fresh_key, hierarchy, make_leaf
 
 MAIL, SHOP = "mail.example.com", "mail.shop.example"
@@ -68,15 +72,15 @@ def tree(tmp_path: Path) -> Tree:
 
 
 BOTH = (
-    Reference("Postfix", STORED, STORED_KEY, (PORT_25,)),
-    Reference("Dovecot", STORED, STORED_KEY, (PORT_993,)),
+    Slot("Postfix", STORED, STORED_KEY, (PORT_25,)),
+    Slot("Dovecot", STORED, STORED_KEY, (PORT_993,)),
 )
 
 
 def deploy(
     tree: Tree,
     bundle: Bundle,
-    *references: Reference,
+    *references: Slot,
     host: str | None = None,
     written: frozenset[str] = frozenset(),
     preferred: tuple[str, ...] = (),
@@ -122,7 +126,7 @@ def test_never_an_older_one(tree: Tree) -> None:
 def test_another_servers_certificate_is_none_of_ours(tree: Tree) -> None:
     tree.install(MAIL, tree.bundle(MAIL, age=1))
     tree.write("/etc/ssl/www.pem", tree.bundle("www.example.com", age=1))
-    strangers = Reference("Postfix", "/etc/ssl/www.pem", "/etc/ssl/www.key", (PORT_25,))
+    strangers = Slot("Postfix", "/etc/ssl/www.pem", "/etc/ssl/www.key", (PORT_25,))
     renewed = tree.bundle("www.example.com")
     assert deploy(tree, renewed, *BOTH, strangers) == Deployment(None, (), ())
     with pytest.raises(InputError, match="no mail server here is configured with a certificate"):
@@ -133,7 +137,7 @@ def test_the_clients_own_file_is_reloaded_and_not_written(tree: Tree) -> None:
     live = f"/etc/letsencrypt/live/{MAIL}/fullchain.pem"
     new = tree.bundle(MAIL, "imap.example.com")
     tree.write(live, new)
-    one = Reference("Dovecot", live, live, (PORT_993,))
+    one = Slot("Dovecot", live, live, (PORT_993,))
     done = deploy(tree, new, one, preferred=("imap.example.com",))
     assert done.plan is not None
     assert (done.plan.changes, done.plan.servers) == ((), ("Dovecot",))
@@ -143,12 +147,12 @@ def test_the_clients_own_file_is_reloaded_and_not_written(tree: Tree) -> None:
 def test_each_name_is_asked_for_where_it_is_served(tree: Tree) -> None:
     new = tree.bundle(MAIL, "*.shop.example")
     tree.write("/live.pem", new)
-    every = Reference("Dovecot", "/live.pem", "/live.key", (PORT_993,))
-    shop = Reference("Dovecot", "/live.pem", "/live.key", (PORT_993,), "*.shop.example")
+    every = Slot("Dovecot", "/live.pem", "/live.key", (PORT_993,))
+    shop = Slot("Dovecot", "/live.pem", "/live.key", (PORT_993,), "*.shop.example")
     done = deploy(tree, new, every, shop, preferred=(SHOP,))
     assert done.plan is not None
     assert {e.name for e in done.plan.expectations} == {MAIL, SHOP}
-    other = Reference("Dovecot", "/other.pem", "/other.key", (PORT_993,), MAIL)
+    other = Slot("Dovecot", "/other.pem", "/other.key", (PORT_993,), MAIL)
     tree.write("/other.pem", tree.bundle(MAIL))
     done = deploy(tree, new, every, other)
     assert done.plan is not None
@@ -160,7 +164,7 @@ def test_where_secure_put_it_and_nobody_else(tree: Tree) -> None:
     tree.write(certificate, tree.bundle(MAIL, age=5))
     tree.write(key, tree.bundle(MAIL))
     (tree.root / key[1:]).chmod(0o600)
-    one = Reference("Postfix", certificate, key, (PORT_25,))
+    one = Slot("Postfix", certificate, key, (PORT_25,))
     new = tree.bundle(MAIL)
     assert deploy(tree, new, one).plan is None, "an admin's own file is not ours to write"
     done = deploy(tree, new, one, written=frozenset((certificate, key)))
@@ -170,7 +174,7 @@ def test_where_secure_put_it_and_nobody_else(tree: Tree) -> None:
 
 def test_a_damaged_or_missing_file_is_no_place(tree: Tree) -> None:
     (tree.root / "x.pem").write_bytes(b"-----BEGIN CERTIFICATE-----\nAAAA\n")
-    references = [Reference("Postfix", path, path, (PORT_25,)) for path in ("/x.pem", "/none.pem")]
+    references = [Slot("Postfix", path, path, (PORT_25,)) for path in ("/x.pem", "/none.pem")]
     assert deploy(tree, tree.bundle(MAIL), *references).plan is None
 
 
@@ -179,7 +183,7 @@ def test_one_of_two_key_types(tree: Tree) -> None:
     rsa, ecdsa = tree.bundle(MAIL, age=9, kind="rsa2048"), tree.bundle(MAIL, age=3)
     tree.install(MAIL, rsa, ecdsa)
     second = STORED.replace("fullchain", "fullchain-ecdsa"), STORED_KEY.replace("key", "key-ecdsa")
-    pair = (*BOTH, Reference("Postfix", *second, (PORT_25,)))
+    pair = (*BOTH, Slot("Postfix", *second, (PORT_25,)))
     for new, other, kind in (
         (tree.bundle(MAIL, age=5, kind="rsa2048"), ecdsa, KeyType.RSA),
         (tree.bundle(MAIL), rsa, KeyType.ECDSA),
@@ -197,3 +201,119 @@ def test_one_of_two_key_types(tree: Tree) -> None:
                    for held in (each.held for each in done.replaced))  # fmt: skip
     late = deploy(tree, tree.bundle(MAIL, age=4), *pair)
     assert (late.plan, "which is newer" in late.kept[0]) == (None, True)
+
+
+KEY, CHAIN = "/live/key.pem", "/live/chain.pem"
+
+
+def sni_table(held: dict[str, bytes], kind: str = "hash") -> SniTable:
+    """The first key names the client's files, every other one none that are there."""
+    first, *others = held
+    lines = [f"{first} {KEY} {CHAIN}\n", *(f"{key} /none/{key}.pem\n" for key in others)]
+    source = "".join(lines).encode()
+    index = b"built" if kind == "hash" else None
+    return SniTable(kind, "/sni", source, index, held=held)
+
+
+def in_table(table: SniTable, key: str, *endpoints: Endpoint) -> tuple[Slot, ...]:
+    entry = table.document().entries().get(key)
+    at = endpoints or (PORT_25,)
+    return slots([sni_reference("Postfix", table.name, key, entry, at)])
+
+
+class Built:
+    """Takes the place of postmap."""
+
+    def __init__(self, table: SniTable) -> None:
+        self.contents: dict[str, bytes] | None = None
+        self.indexes = Indexes({table.name: table}, self._build)
+
+    def _build(self, table: SniTable, wanted: Mapping[str, bytes]) -> FileChange:
+        self.contents = dict(wanted)
+        return FileChange(Path(f"{table.path}.db"), table.index, b"new", 0o600, secret=True)
+
+
+def put_live(tree: Tree, bundle: Bundle) -> None:
+    for path, contents in ((KEY, bundle.key_pem), (CHAIN, bundle.fullchain_pem)):
+        place = tree.root / path[1:]
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(contents)
+
+
+def test_a_tables_other_names_keep_what_its_index_has(tree: Tree) -> None:
+    old, new = tree.bundle(MAIL, age=9), tree.bundle(MAIL)
+    put_live(tree, new)
+    table = sni_table({MAIL: old.combined_pem, SHOP: b"as it was\n", ".wild.example": b"too\n"})
+    built = Built(table)
+    every = tuple(slot for key in table.present for slot in in_table(table, key))
+    done = plan_deployment(new, None, Surroundings(tree.root, every, indexes=built.indexes), NOW)
+    assert done.plan is not None
+    assert built.contents == {
+        MAIL: new.combined_pem, SHOP: b"as it was\n", ".wild.example": b"too\n",
+    }  # fmt: skip
+    assert [str(c.path) for c in done.plan.changes] == ["/sni.db"]
+    assert [(e.endpoint, e.name) for e in done.plan.expectations] == [(PORT_25, MAIL)]
+    assert [each.held for each in done.replaced] == [old.leaf], "what the index has"
+
+
+def test_a_line_with_another_key_is_refused(tree: Tree) -> None:
+    new = tree.bundle(MAIL)
+    put_live(tree, new)
+    (tree.root / KEY[1:]).write_bytes(tree.bundle(MAIL).key_pem)
+    for kind in ("hash", "texthash"):
+        table = sni_table({MAIL: b"old"}, kind)
+        around = Surroundings(tree.root, in_table(table, MAIL), indexes=Built(table).indexes)
+        with pytest.raises(RefusedError, match=r"/sni:1: names no private key that belongs"):
+            plan_deployment(new, None, around, NOW)
+
+
+def test_a_pattern_is_asked_for_by_a_name_that_no_other_entry_has(tree: Tree) -> None:
+    new = tree.bundle("*.shop.example")
+    put_live(tree, new)
+    table = sni_table({".shop.example": b"", SHOP: b"another's"})
+    every = (*in_table(table, ".shop.example"), Slot("Postfix", "/x", "/x", (PORT_25,), SHOP))
+    done = plan_deployment(
+        new, None, Surroundings(tree.root, every, indexes=Built(table).indexes), NOW
+    )
+    assert done.plan is not None
+    assert [e.name for e in done.plan.expectations] == ["any-name.shop.example"]
+
+
+def test_a_name_that_would_go_on_being_served_something_else(tree: Tree) -> None:
+    """Of the host itself refused, of a further name noted where it is an older copy."""
+    tree.install(MAIL, tree.bundle(MAIL, SHOP, age=9))
+    new = tree.bundle(MAIL, SHOP)
+    copy = Slot("Postfix", "/copy.pem", "/copy.pem", (PORT_25,), MAIL)
+    tree.write("/copy.pem", tree.bundle(MAIL, age=9))
+    with pytest.raises(RefusedError, match="which this one does not renew"):
+        deploy(tree, new, *BOTH, copy)
+    further = replace(copy, name=SHOP)
+    tree.write("/copy.pem", tree.bundle("www.example.com", age=9))
+    done = deploy(tree, new, *BOTH, further)
+    assert done.plan is not None
+    assert {e.name for e in done.plan.expectations} == {MAIL}
+    assert f"{SHOP} has a certificate of its own there" not in str(done.kept), "another's"
+    tree.write("/copy.pem", tree.bundle(SHOP, age=9))
+    assert f"{SHOP} has a certificate of its own there" in str(deploy(tree, new, *BOTH, further))
+    around = Surroundings(tree.root, BOTH, foreign={("Postfix", MAIL): "ldap:/etc/sni.cf"})
+    with pytest.raises(RefusedError, match=r"/etc/sni\.cf: tls_server_sni_maps has an entry"):
+        plan_deployment(new, None, around, NOW)
+
+
+def test_of_many_names_the_first_are_asked_for_everywhere(tree: Tree) -> None:
+    names = [f"n{number}.example.com" for number in range(12)]
+    new = tree.bundle(*names)
+    put_live(tree, new)
+    ports = (PORT_25, Endpoint("127.0.0.1", 465, SUBMISSIONS))
+    every = [Slot("Postfix", CHAIN, KEY, ports, name) for name in names]
+    done = deploy(tree, new, *every)
+    assert done.plan is not None
+    assert len(done.plan.expectations) == 8 * 2 + 4
+
+
+def test_a_name_in_anothers_folder_of_the_store(tree: Tree) -> None:
+    """`secure mail… --also mail.shop…`: either name may be given."""
+    tree.install(MAIL, tree.bundle(MAIL, SHOP, age=9))
+    also = Slot("Postfix", STORED, STORED_KEY, (PORT_25,), SHOP)
+    done = deploy(tree, tree.bundle(MAIL, SHOP), also, host=SHOP)
+    assert done.plan is not None and done.hosts == (SHOP,)

@@ -91,16 +91,17 @@ class Installer(common.Plugin, interfaces.Installer, interfaces.RenewDeployer):
 
     def get_all_names(self) -> Iterable[str]:
         """The names that the servers are configured for."""
-        from letterlock.renew.references import references
         from letterlock.servers.find import find_servers
         from letterlock.servers.postfix import Postfix
+        from letterlock.servers.references import named
+        from letterlock.servers.sni_source import sni_name
         from letterlock.servers.tools import Tools
 
         with _as_certbot_says():
             servers = find_servers(Tools.for_root(_ROOT))
             own = {s.read().value("myhostname") for s in servers if isinstance(s, Postfix)}
-            named = {each.name for each in references(servers) if each.name}
-        return {name for name in own | named if "." in name}
+            of_their_own = {sni_name(key) for each in named(servers).every for key in each.names}
+        return {name for name in own | of_their_own if "." in name}
 
     def deploy_cert(
         self, domain: str, cert_path: str, key_path: str, chain_path: str, fullchain_path: str

@@ -82,10 +82,10 @@ def deploy(
     """Bring a renewed certificate into service: installed, reloaded, seen on every port.
 
     Writes no configuration: only the certificate files that Postfix and Dovecot name already. In
-    one transaction a new version goes into letterlock's store, the servers reload, and a full
-    handshake on every port must show it; otherwise the old one is back. Where the configuration
-    names the ACME client's own files, the servers are reloaded and seen to serve them. If they
-    serve it already, nothing is reloaded.
+    one transaction a new version goes into letterlock's store, SNI tables with that name are built
+    again, the servers reload, and a full handshake on every port must show it; otherwise the old
+    one is back. Where the configuration names the ACME client's own files, the servers are
+    reloaded and seen to serve them. If they serve it already, nothing is reloaded.
     """
     from letterlock.cli.deploy_report import Screen, document
     from letterlock.cli.steps import steps

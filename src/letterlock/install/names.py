@@ -87,7 +87,7 @@ def expectations(
     """What must be seen: every name at every endpoint, or for many names (NAMES_ON_EVERY_PORT) at
     one endpoint of each server. `servers` are the endpoints, server by server."""
     every = [endpoint for endpoints in servers for endpoint in endpoints]
-    one = [min(endpoints, key=_cheapest) for endpoints in servers if endpoints]
+    one = [min(endpoints, key=cheapest) for endpoints in servers if endpoints]
     found = []
     for number, served in enumerate(names):
         for endpoint in every if number < NAMES_ON_EVERY_PORT else one:
@@ -95,7 +95,7 @@ def expectations(
     return tuple(dict.fromkeys(found))
 
 
-def _cheapest(endpoint: Endpoint) -> tuple[bool, bool, int]:
+def cheapest(endpoint: Endpoint) -> tuple[bool, bool, int]:
     """TLS from the first byte spares a dialogue."""
     starttls = endpoint.service.tls is TlsMode.STARTTLS
     return starttls, ":" in endpoint.address, endpoint.port

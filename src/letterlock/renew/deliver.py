@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,8 +15,10 @@ from letterlock.certs.trust import TrustStore
 from letterlock.install import disk
 from letterlock.install.history import Result, history
 from letterlock.install.interrupts import StoppedError
+from letterlock.install.permissions import close_to_others
 from letterlock.install.recover import Report, silent
 from letterlock.install.rehearse import Rehearsal, rehearse
+from letterlock.install.sni_index import index_change
 from letterlock.install.state import StateFolder
 from letterlock.install.transaction import Outcome, apply
 from letterlock.install.verify import Observe
@@ -27,13 +29,14 @@ from letterlock.model.unknown import Unknown
 from letterlock.renew.handover import Embedded, Handover
 from letterlock.renew.pending import Pending, done, failed, keep, waiting
 from letterlock.renew.plan import Deployment, Surroundings, plan_deployment
-from letterlock.renew.references import references
+from letterlock.renew.slots import slots
+from letterlock.renew.sni_indexes import Indexes
 from letterlock.servers.dovecot import Dovecot
 from letterlock.servers.find import find_servers
 from letterlock.servers.postfix import Postfix
 from letterlock.servers.reading import refusal
+from letterlock.servers.references import named
 from letterlock.servers.sni_source import sni_key, sni_name
-from letterlock.servers.sni_tables import SniTables
 from letterlock.servers.tools import Tools
 
 MailServers = tuple[Postfix | Dovecot, ...]
@@ -146,7 +149,6 @@ class Delivery:
         plan = deployment.plan
         if plan is None or self.dry_run:
             return Delivered(deployment=deployment, bundle=bundle)
-        _refuse_sni_maps(servers, [each.name for each in plan.expectations])
         if plan.changes:
             _refuse_invalid(servers)
         observe = self.observe(trust)
@@ -155,6 +157,9 @@ class Delivery:
         if self.rehearse and plan.changes:
             rehearsal = rehearse(plan, servers, observe, self.report)
             _judge(rehearsal)
+        for file in deployment.exposed:
+            # It is to hold the new key, and would be staged with the mode it has.
+            close_to_others(self.root, file)
         outcome = apply(
             plan, servers, observe, StateFolder(self.root), wait=self.wait, report=self.report
         )
@@ -176,7 +181,9 @@ class Delivery:
         return bundle, (_own_root(bundle, trust) if handover.allow_self_signed else trust)
 
     def _surroundings(self, servers: MailServers, bundle: Bundle) -> Surroundings:
-        own = (server.read().value("myhostname") for server in servers if server.name == "Postfix")
+        own = (
+            server.read().value("myhostname") for server in servers if isinstance(server, Postfix)
+        )
         written = frozenset(
             file
             for entry in history(StateFolder(self.root))
@@ -184,7 +191,24 @@ class Delivery:
             for file in entry.files
         )
         preferred = tuple(name for name in own if "." in name and covers(bundle.leaf, name))
-        return Surroundings(self.root, references(servers), written, preferred)
+        found = named(servers)
+        asked = dict.fromkeys(name.lower() for name in bundle.leaf.dns_names)
+        readers = {table.name: one.reader for one in found.sni for table in one.tables}
+        return Surroundings(
+            self.root,
+            slots(found.every),
+            written,
+            preferred,
+            Indexes(
+                {table.name: table for one in found.sni for table in one.tables},
+                lambda table, wanted: index_change(readers[table.name], table, wanted),
+            ),
+            {
+                (one.server, sni_name(key)): table
+                for one in found.sni
+                for key, table in one.answered_by_others(map(sni_key, asked)).items()
+            },
+        )
 
     def _before(
         self, deployment: Deployment, servers: MailServers, observe: Observe, bundle: Bundle
@@ -241,23 +265,6 @@ def _own_root(bundle: Bundle, trust: TrustStore) -> TrustStore:
     if anchor is None or not anchor.self_issued or anchor in trust:
         return trust
     return TrustStore.of([anchor], "the certificate's own root (--allow-self-signed)")
-
-
-def _refuse_sni_maps(servers: MailServers, names: Sequence[str]) -> None:
-    """Raise RefusedError where an SNI map of Postfix's holds a name: the map has the PEM itself in
-    it, the old one (postconf(5) tls_server_sni_maps)."""
-    for server in servers:
-        if not isinstance(server, Postfix):
-            continue
-        tables = SniTables(server.tools, server.folder)
-        for table in server.read().value("tls_server_sni_maps").replace(",", " ").split():
-            for key in tables.answers(table, map(sni_key, dict.fromkeys(names))):
-                raise RefusedError(
-                    f"tls_server_sni_maps has an entry of its own for {sni_name(key)}: clients "
-                    "that name it would go on being served the certificate stored in that map",
-                    where=Location(table.partition(":")[2] or table),
-                    remedy="remove the entry, run postmap -F on the file, and try again",
-                )
 
 
 def _refuse_invalid(servers: MailServers) -> None:

@@ -1,27 +1,31 @@
 """A renewed certificate as a plan: new versions in the store, what to reload, what to expect.
 
 A renewal writes no configuration: only certificate files that a server's configuration names
-already. Where it names the ACME client's own files, nothing is written at all: the servers named
-are reloaded, and seen to serve the new one.
+already, and the indexes of SNI tables, which hold a copy of them. The ACME client's own files are
+not written: where the configuration names those, the servers are reloaded, and seen to serve them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from letterlock.certs import material
 from letterlock.certs.bundle import Bundle
-from letterlock.certs.errors import CertificateError
-from letterlock.certs.names import covers
-from letterlock.certs.store import ECDSA_SUFFIX, STORE, Layout, StoredCertificate, plan_store
+from letterlock.certs.store import StoredCertificate
+from letterlock.install.names import NAMES_ON_EVERY_PORT, cheapest
 from letterlock.install.place import follow, outside
-from letterlock.model.certificate import Certificate, KeyType
+from letterlock.model.certificate import Certificate
 from letterlock.model.errors import InputError
-from letterlock.model.plan import Change, Expectation, Plan
-from letterlock.renew.references import Reference
+from letterlock.model.plan import Change, Expectation, FileChange, Plan
+from letterlock.model.service import Endpoint
+from letterlock.renew.asking import Asking
+from letterlock.renew.kept import Kept
+from letterlock.renew.slots import Slot
+from letterlock.renew.sni_indexes import Indexes, PlannedFiles
+from letterlock.servers.sni_source import sni_key
 
 VERB = "deploy"
 
@@ -40,11 +44,13 @@ class Replaced:
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """`plan` is None where no mail server uses this certificate. `kept` says of places that might
-    have been meant why they stay as they are."""
+    have been meant why they stay as they are; `exposed` are the files among the changes that every
+    user may read, and that are to be closed first."""
 
     plan: Plan | None
     replaced: tuple[Replaced, ...]
     kept: tuple[str, ...]
+    exposed: tuple[str, ...] = ()
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -53,24 +59,29 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a deployment must know of the system. `references` are those of its servers; `written`
-    the files that letterlock's runs in force have written; `preferred` names to ask with at
-    places that are for any name, first the best."""
+    """What a deployment must know of the system. `slots` are where its servers serve certificates;
+    `written` the files that letterlock's runs in force have written; `preferred` names to ask with
+    at places that are for any name, first the best. `indexes` are Postfix's SNI tables in force;
+    `foreign` the names (and servers) that tables answer which nobody but their owner can change,
+    with those tables."""
 
     root: Path
-    references: tuple[Reference, ...]
+    slots: tuple[Slot, ...]
     written: frozenset[str] = frozenset()
     preferred: tuple[str, ...] = ()
+    indexes: Indexes = Indexes()  # noqa: RUF009 frozen
+    foreign: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A reference with what its file holds, the name to ask with there, and what to write for it
-    (None: nothing). `is_new`: it will hold the new certificate, not one kept beside it."""
+    """A slot with what it holds, the name to ask with there (None: it cannot be asked for), and
+    what to write for it (None: nothing). `is_new`: it will hold the new certificate, not one kept
+    beside it."""
 
-    reference: Reference
+    slot: Slot
     held: Certificate
-    asked: str
+    asked: str | None
     store: StoredCertificate | None
     is_new: bool = True
 
@@ -94,26 +105,24 @@ def plan_deployment(
                 remedy=f"the first time it is: letterlock secure {host} --cert … --key …",
             )
         return Deployment(None, (), kept)
+    planner.see_what_is_stuck(places)
+    stored = _once(change for place in places if place.store for change in place.store.changes)
+    rebuilt = tuple(planner.index_changes(places, stored))
     plan = Plan(
         verb=VERB,
-        subject=places[0].asked,
-        changes=_once(change for place in places if place.store for change in place.store.changes),
-        servers=tuple(dict.fromkeys(place.reference.server for place in places)),
+        subject=planner.subject(places),
+        changes=(*stored, *rebuilt),
+        servers=tuple(dict.fromkeys(place.slot.server for place in places)),
         expectations=tuple(dict.fromkeys(planner.expectations(places))),
-        notices=kept,
+        notices=tuple(dict.fromkeys(planner.kept)),
         certificates_only=True,
     )
-    new = bundle.leaf.sha256
-    replaced = (
-        Replaced(
-            place.asked,
-            place.reference.certificate,
-            None if place.held.sha256 == new else place.held,
-        )
-        for place in places
-        if place.is_new
+    return Deployment(
+        plan,
+        tuple(dict.fromkeys(planner.replaced(places))),
+        plan.notices,
+        tuple(str(each.path) for each in rebuilt if planner.is_open(each.path)),
     )
-    return Deployment(plan, tuple(dict.fromkeys(replaced)), kept)
 
 
 def _once(changes: Iterable[Change]) -> tuple[Change, ...]:
@@ -127,159 +136,123 @@ class _Planner:
     def __init__(
         self, bundle: Bundle, host: str | None, surroundings: Surroundings, at: datetime
     ) -> None:
-        self._bundle = bundle
         self._leaf = bundle.leaf
         self._host = host
         self._around = surroundings
-        self._at = at
-        self._stored: dict[str, StoredCertificate | None] = {}
-        self.kept: list[str] = []
+        self._asking = Asking(surroundings.slots, surroundings.foreign, bundle.leaf, host)
+        self._kept = Kept(
+            bundle, host, surroundings.root, surroundings.slots, surroundings.written, at
+        )
+
+    @property
+    def kept(self) -> list[str]:
+        """Notes on what stays as it is."""
+        return self._kept.notes
 
     def places(self) -> list[_Place]:
-        """The references that the new certificate concerns."""
-        held = ((each, self._held(each.certificate)) for each in self._around.references)
-        places = (self._place(reference, leaf) for reference, leaf in held if leaf)
+        """The slots that the new certificate concerns."""
+        held = ((each, self._kept.held(each.certificate)) for each in self._around.slots)
+        places = (self._place(slot, leaf) for slot, leaf in held if leaf)
         return [place for place in places if place]
 
-    def _place(self, reference: Reference, held: Certificate) -> _Place | None:
-        host = self._kept_for(reference)
+    def _place(self, slot: Slot, held: Certificate) -> _Place | None:
+        host = self._kept.host_of(slot)
         if host is not None:
-            store = self._renewed(host, reference)
-            asked = self._asked_with(reference, host) or host
-            is_new = store is not None and self._is_new(reference, store)
-            return _Place(reference, held, asked, store, is_new) if store else None
+            store = self._kept.renewed(host, slot)
+            if store is None:
+                return None
+            asked = self._asking.name_for(slot, host)
+            return _Place(slot, held, asked, store, self._kept.is_new(slot, store))
         if held.sha256 == self._leaf.sha256:
-            name = self._asked_with(reference, *self._around.preferred)
-            return _Place(reference, held, name, None) if name else None
+            return _Place(slot, held, self._asking.name_for(slot, *self._around.preferred), None)
         return None
 
-    def _is_new(self, reference: Reference, store: StoredCertificate) -> bool:
-        other = store.alternative
-        if other is None:
-            return True
-        ecdsa = Path(reference.certificate).stem.endswith(ECDSA_SUFFIX)
-        pair = other if ecdsa else store.primary
-        return pair.leaf_sha256 == self._leaf.sha256
+    def see_what_is_stuck(self, places: Sequence[_Place]) -> None:
+        """Note where a name of the new certificate goes on being served a copy of an older one.
+        Raises RefusedError where a server goes on serving something else to clients of the name
+        that this is for, or no name is left to ask it with."""
+        new = {place.slot for place in places if place.is_new}
+        for server in dict.fromkeys(slot.server for slot in self._around.slots):
+            own = [place for place in places if place.slot.server == server and place.is_new]
+            hosts = {self._host, *(self._kept.host_of(place.slot) for place in own)}
+            reached = any(place.asked for place in own)
+            for name in self._leaf.dns_names:
+                stuck = self._asking.stuck(server, name, new)
+                if stuck is not None and own and (name in hosts or not reached):
+                    raise stuck.why
+                if stuck is not None and self._is_older(stuck.slot):
+                    self.kept.append(f"{stuck.why.where}: {stuck.why.what}")
 
-    def _held(self, path: str) -> Certificate | None:
-        """The first certificate of a file; None for a key's file, or one that cannot be read."""
-        root = self._around.root
-        try:
-            read = material.read(outside(root, follow(root, path)))
-        except CertificateError:
-            return None
-        return read.certificates[0].certificate if read.certificates else None
-
-    def _kept_for(self, reference: Reference) -> str | None:
-        """The host whose certificate letterlock keeps in that file: in its store, or where
-        `secure --cert-dir` put it."""
-        path = Path(reference.certificate)
-        if path.parent.name == "current" and str(path.parent.parent.parent) == STORE:
-            return _host_of(path.parent.parent.name)
-        if reference.certificate in self._around.written and path.suffix == ".pem":
-            return _host_of(path.stem)
-        return None
-
-    def _renewed(self, host: str, reference: Reference) -> StoredCertificate | None:
-        if self._host not in (None, host) or not covers(self._leaf, host):
-            return None
-        if host not in self._stored:
-            fits = self._fits(host)
-            self._stored[host] = self._store(host, reference) if fits else None
-        return self._stored[host]
-
-    def _fits(self, host: str) -> bool:
-        """Whether the new certificate renews what is kept for a host; if not, why is noted."""
-        for reference in self._around.references:
-            held = self._held(reference.certificate) if self._kept_for(reference) == host else None
-            if held is None:
-                continue
-            more = sorted(set(held.dns_names) - set(self._leaf.dns_names))
-            if more and self._host is None:
-                self.kept.append(
-                    f"{host} keeps its certificate, which is also for {', '.join(more)}"
-                )
-                return False
-            same_type = held.public_key.algorithm == self._leaf.public_key.algorithm
-            if same_type and self._leaf.not_before < held.not_before:
-                issued = f"{held.not_before:%Y-%m-%d}"
-                self.kept.append(f"{host} keeps its certificate, which is newer: issued {issued}")
-                return False
-        return True
-
-    def _store(self, host: str, reference: Reference) -> StoredCertificate:
-        path, root = Path(reference.certificate), self._around.root
-        if path.is_relative_to(STORE):
-            bundles = (self._bundle, *self._beside(path.parent))
-            return plan_store(host, bundles, Layout.SEPARATE, self._at, root)
-        return plan_store(
-            host,
-            (self._bundle,),
-            Layout.COMBINED if reference.key == reference.certificate else Layout.SEPARATE,
-            self._at,
-            root,
-            certificate_folder=str(path.parent),
-            key_folder=str(Path(reference.key).parent),
+    def _is_older(self, slot: Slot | None) -> bool:
+        """Whether a slot holds what the new certificate would have renewed, were it known to be
+        meant."""
+        held = self._kept.held(slot.certificate) if slot else None
+        return (
+            held is not None
+            and set(held.dns_names) <= set(self._leaf.dns_names)
+            and held.public_key.algorithm == self._leaf.public_key.algorithm
+            and held.not_before < self._leaf.not_before
         )
 
-    def _beside(self, current: Path) -> tuple[Bundle, ...]:
-        """The stored certificate of the other key type, which the new version has too: to the byte
-        and unjudged, for a renewal changes nothing but what was renewed."""
-        folder = outside(self._around.root, follow(self._around.root, current))
-        if not (folder / f"fullchain{ECDSA_SUFFIX}.pem").is_file():
-            return ()
-        if self._leaf.public_key.key_type is None:
-            raise InputError(
-                f"the store has an RSA and an ECDSA certificate, and the new one is of neither "
-                f"type: {self._leaf.public_key}",
-                remedy="letterlock secure --single replaces both",
-            )
-        is_rsa = self._leaf.public_key.key_type is KeyType.RSA
-        suffix = ECDSA_SUFFIX if is_rsa else ""
-        certificate = folder / f"fullchain{suffix}.pem"
-        leaf = material.read(certificate).certificates[0].certificate
-        key = material.read_bytes(folder / f"key{suffix}.pem")
-        return (Bundle(leaf, (), None, certificate.read_bytes(), key),)
+    def index_changes(
+        self, places: Iterable[_Place], stored: Iterable[Change]
+    ) -> Iterator[FileChange]:
+        wanted = dict.fromkeys(
+            (place.slot.table, sni_key(place.slot.name))
+            for place in places
+            if place.slot.table and place.slot.name and place.is_new
+        )
+        files = PlannedFiles(self._around.root, stored)
+        yield from self._around.indexes.changes(wanted, self._leaf, files)
 
-    def _asked_with(self, reference: Reference, *first: str) -> str | None:
-        """A name to ask with so that this reference answers, and none for a name of its own."""
-        if reference.name is not None:
-            own: set[str] = set()
-            candidates = [reference.name]
-        else:
-            own = {
-                each.name.lower()
-                for each in self._around.references
-                if each.name is not None and each.server == reference.server
-            }
-            asked = [self._host] if self._host else []
-            candidates = [*asked, *first, *self._leaf.dns_names]
-        for candidate in candidates:
-            name = candidate.lower().replace("*.", "mail.", 1)
-            taken = name in own or f"*.{name.partition('.')[2]}" in own
-            if not taken and covers(self._leaf, name):
-                return name
-        return None
+    def subject(self, places: Iterable[_Place]) -> str:
+        """What the history calls it: a name asked with, else one that the certificate is for."""
+        asked = [place.asked for place in places if place.asked]
+        return next(iter((*asked, *self._leaf.dns_names)), self._leaf.subject)
 
-    def expectations(self, places: Sequence[_Place]) -> Iterable[Expectation]:
-        """What to see at each place of the new certificate: by a client that speaks its key type
-        alone, where one of another type is served beside it."""
+    def is_open(self, path: Path) -> bool:
+        """Whether every user of the machine may read a file."""
+        here = outside(self._around.root, follow(self._around.root, path))
+        return here.exists() and bool(here.stat().st_mode & stat.S_IRWXO)
+
+    def replaced(self, places: Iterable[_Place]) -> Iterator[Replaced]:
+        """Where the new one was not served yet: in a table's index, or else in the file."""
         for place in places:
-            if place.is_new:
-                beside = self._beside_another(place.reference)
-                key_type = self._leaf.public_key.key_type if beside else None
-                for endpoint in place.reference.endpoints:
-                    yield Expectation(endpoint, place.asked, self._leaf.sha256, key_type)
+            slot = place.slot
+            if not place.is_new:
+                continue
+            held = place.held
+            if slot.table and slot.name:
+                held = self._around.indexes.leaf(slot.table, sni_key(slot.name)) or held
+            new = held.sha256 == self._leaf.sha256
+            yield Replaced(
+                place.asked or slot.name or self.subject(()),
+                slot.certificate,
+                None if new else held,
+            )
 
-    def _beside_another(self, reference: Reference) -> bool:
+    def expectations(self, places: Iterable[_Place]) -> Iterator[Expectation]:
+        """What to see at each place of the new certificate: by a client that speaks its key type
+        alone, where one of another type is served beside it. Of more names than
+        NAMES_ON_EVERY_PORT the others at one port of each server."""
+        names: dict[str, None] = {}
+        for place in places:
+            if not place.is_new or place.asked is None:
+                continue
+            names.setdefault(place.asked)
+            beside = self._beside_another(place.slot)
+            key_type = self._leaf.public_key.key_type if beside else None
+            endpoints: Sequence[Endpoint] = place.slot.endpoints
+            if list(names).index(place.asked) >= NAMES_ON_EVERY_PORT and endpoints:
+                endpoints = (min(endpoints, key=cheapest),)
+            for endpoint in endpoints:
+                yield Expectation(endpoint, place.asked, self._leaf.sha256, key_type)
+
+    def _beside_another(self, slot: Slot) -> bool:
         return any(
-            other.certificate != reference.certificate
-            and (other.server, other.name) == (reference.server, reference.name)
-            and set(other.endpoints) & set(reference.endpoints)
-            and self._held(other.certificate) is not None
-            for other in self._around.references
+            other.certificate != slot.certificate
+            and (other.server, other.name) == (slot.server, slot.name)
+            and set(other.endpoints) & set(slot.endpoints)
+            and self._kept.held(other.certificate) is not None
+            for other in self._around.slots
         )
-
-
-def _host_of(folder: str) -> str:
-    return folder.replace("_wildcard.", "*.", 1)

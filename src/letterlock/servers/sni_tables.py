@@ -61,6 +61,13 @@ class SniTable:
         """What the index is known to hold."""
         return {} if isinstance(self.held, Unknown) else self.held
 
+    @property
+    def keys_in_force(self) -> tuple[str, ...] | None:
+        """The keys that Postfix finds in it; None where that is not known."""
+        if self.type == WITHOUT_INDEX:
+            return None if self.source is None else tuple(self.document().entries())
+        return None if self.index is None or isinstance(self.held, Unknown) else tuple(self.held)
+
     def document(self) -> SniSource:
         return SniSource.parse(self.source or b"", self.path)
 
