@@ -220,11 +220,19 @@ def _write(place: Path, parts: dict[str, bytes], record: _Record) -> None:
     try:
         for name, contents in parts.items():
             disk.write_private(place / name, contents)
-        disk.write_private(place / _RECORD, msgspec.json.encode(record))
+        _put(place, record)
         disk.sync_folders([place, place.parent])
     except BaseException:
         _remove(place)
         raise
+
+
+def _put(place: Path, record: _Record) -> None:
+    """The record is there whole or not at all."""
+    stage = place / f"{_RECORD}.new"
+    disk.remove(stage)
+    disk.write_private(stage, msgspec.json.encode(record))
+    stage.rename(place / _RECORD)
 
 
 def _clear_leftovers(folder: Path) -> None:
@@ -246,10 +254,7 @@ def failed(state: StateFolder, one: Pending, reason: str, *, again: bool) -> Non
             attempts=one.attempts + int(again),
             tried=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        stage = place / f"{_RECORD}.new"
-        disk.remove(stage)
-        disk.write_private(stage, msgspec.json.encode(record))
-        stage.rename(place / _RECORD)
+        _put(place, record)
         disk.sync_folders([place])
 
 
