@@ -11,10 +11,11 @@ from itertools import chain
 from letterlock.certs.trust import TrustStore
 from letterlock.check_parts import Find, Part, domains, hosts, of_domain
 from letterlock.findings.assess import assess, judge
+from letterlock.findings.clients import clients_determined
 from letterlock.findings.exchange import domain_determined
 from letterlock.findings.mta_sts import sts_determined
 from letterlock.findings.reach import determined
-from letterlock.model.dns_facts import HostAddresses
+from letterlock.model.dns_facts import HostDns
 from letterlock.model.errors import InputError, UndeterminedError
 from letterlock.model.facts import EndpointFacts, TargetFacts
 from letterlock.model.finding import Finding
@@ -30,7 +31,7 @@ from letterlock.model.service import (
 from letterlock.model.tls_facts import Depth
 from letterlock.model.verdict import Verdict
 from letterlock.probe.examine import Examination, Manners, examine
-from letterlock.probe.guard import admitted
+from letterlock.probe.guard import admitted, anywhere
 from letterlock.probe.https import Web
 from letterlock.probe.lookup.resolver import Resolver
 from letterlock.probe.plan import ChainReader, Demands, Planner
@@ -158,7 +159,9 @@ def _parts(targets: Sequence[Target], request: Request) -> Iterator[tuple[Part, 
         told = hosts(named, resolver, partial(_ports, request))
     for target in targets:
         if target.is_domain:
-            yield of_domain(target, known[target], partial(_visit_mx, request, online, target))
+            mail = partial(_visit_mx, request, online, target)
+            clients = partial(_visit_clients, request, online)
+            yield of_domain(target, known[target], mail, clients)
         else:
             find = partial(_admitted, request, partial(endpoints_of, target, request))
             visit = _examination(request, online, request.name or target.name, find)
@@ -184,16 +187,37 @@ def _ports(request: Request, target: Target) -> tuple[int, ...]:
 
 
 def _visit_mx(
-    request: Request, online: Inquirer | None, domain: Target, host: HostAddresses
+    request: Request, online: Inquirer | None, domain: Target, host: HostDns
 ) -> Examination | None:
     """The visit to a mail exchanger, on the addresses that DNS told; None where it has none."""
-    addresses = [one for one in host.addresses if request.family.admits(one)]
-    if not addresses:
-        return None
-    services = _services(domain, request)
+    return _visit(request, online, host, _services(domain, request))
+
+
+def _visit_clients(request: Request, online: Inquirer | None, host: HostDns) -> Examination | None:
+    """The visit to a host that users are sent to, on the ports promised, of those asked for. Under
+    a guard mail's own ports only: a record must not lead anybody's visitor to any port."""
+    wanted = dict.fromkeys((one.port, one.service) for one in host.promises)
+    guarded = request.manners.guard is not anywhere
+    services = [
+        (port, service)
+        for port, service in wanted
+        if (not request.ports or port in request.ports) and (port in BY_PORT or not guarded)
+    ]
+    return _visit(request, online, host, services)
+
+
+def _visit(
+    request: Request,
+    online: Inquirer | None,
+    host: HostDns,
+    services: Sequence[tuple[int, Service]],
+) -> Examination | None:
+    addresses = [one for one in host.addresses.addresses if request.family.admits(one)]
     places = tuple(
         Endpoint(address, port, service) for address in addresses for port, service in services
     )
+    if not places:
+        return None
     return _examination(request, online, host.name, partial(_admitted, request, lambda: places))
 
 
@@ -260,7 +284,9 @@ class _Run:
             return
         facts = part.facts()
         if facts.domain is not None:
-            known = domain_determined(facts.domain) and sts_determined(facts.domain)
+            domain = facts.domain
+            told = (domain_determined, sts_determined, clients_determined)
+            known = all(each(domain) for each in told)
             self._done(Checked(facts, assess(facts), known, interrupted))
             return
         asked_for_ports = part.target.port is not None or bool(self._request.ports)

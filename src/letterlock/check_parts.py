@@ -12,7 +12,6 @@ from typing import TypeVar
 from letterlock.check_promises import held_against
 from letterlock.model.dns_facts import (
     DomainFacts,
-    HostAddresses,
     HostDns,
     MailExchange,
 )
@@ -42,6 +41,8 @@ class LookedUp:
     started: datetime
     seconds: float
     hosts: tuple[HostDns, ...] = ()
+    #: Those that the domain sends its users' mail programs to.
+    clients: tuple[HostDns, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +129,15 @@ def _look_up(domain: str, resolver: Resolver, web: Web, ports: Sequence[int]) ->
     started = datetime.now(UTC)
     found: DomainFacts | UndeterminedError
     named: tuple[HostDns, ...] = ()
+    clients: tuple[HostDns, ...] = ()
     try:
         found = look_up_promises(look_up_domain(domain, resolver), resolver, web)
         named = _mail_hosts(found, resolver, ports)
+        clients = _client_hosts(found, resolver)
     except UndeterminedError as error:
         found = error
-    return LookedUp(found, started, (datetime.now(UTC) - started).total_seconds(), named)
+    seconds = (datetime.now(UTC) - started).total_seconds()
+    return LookedUp(found, started, seconds, named, clients)
 
 
 def _mail_hosts(
@@ -156,6 +160,19 @@ def _mail_hosts(
     return tuple(replace(host, sts=_policy_for(host.name, found)) for host in told)
 
 
+def _client_hosts(found: DomainFacts, resolver: Resolver) -> tuple[HostDns, ...]:
+    if found.clients is None:
+        return ()
+    told = []
+    for host in found.clients.hosts:
+        promises = tuple(one for one in found.clients.promises if one.host == host.name)
+        if host.addresses:
+            ports = [one.port for one in promises]
+            known = look_up_host(host.name, ports, resolver, addresses=host)
+            told.append(replace(known, promises=promises))
+    return tuple(told)
+
+
 def _policy_for(host: str, found: DomainFacts) -> StsForHost | None:
     policy = found.sts.in_force if found.sts else None
     if policy is None or policy.mode is StsMode.NONE:
@@ -163,16 +180,19 @@ def _policy_for(host: str, found: DomainFacts) -> StsForHost | None:
     return StsForHost(found.domain, policy.mode, policy.pattern_for(host))
 
 
-def of_domain(
-    target: Target, known: LookedUp, visit: Callable[[HostAddresses], Examination | None]
-) -> tuple[Part, ...]:
-    """The domain, then its hosts in the order of their preference; `visit` makes the examination of
-    one, or None where it has no address to go to."""
+Visit = Callable[[HostDns], Examination | None]
+
+
+def of_domain(target: Target, known: LookedUp, mail: Visit, clients: Visit) -> tuple[Part, ...]:
+    """The domain, then its mail servers in the order of their preference, then the hosts that its
+    users are sent to; `mail` and `clients` make the examination of one, or None where there is
+    nothing to go to."""
     named = []
-    for host in known.hosts:
-        examination = visit(host.addresses)
-        if examination is not None:
-            text = f"{host.name} (MX of {target.shown})"
-            mx = replace(target, text=text, name=host.name, shown=host.name, is_domain=False)
-            named.append(Part(mx, examination, host))
+    for hosts, visit, what in ((known.hosts, mail, "MX"), (known.clients, clients, "clients")):
+        for host in hosts:
+            examination = visit(host)
+            if examination is not None:
+                text = f"{host.name} ({what} of {target.shown})"
+                one = replace(target, text=text, name=host.name, shown=host.name, is_domain=False)
+                named.append(Part(one, examination, host))
     return (Part(target, looked_up=known, hosts=tuple(named)), *named)

@@ -47,6 +47,10 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
             "strange.example", "@ MX 10 also.example.com.", '_mta-sts TXT "v=STSv1; id=1"',
             "mta-sts A 127.0.2.2",
         )  # fmt: skip
+        lab.zone(
+            "users.example", f"@ MX 10 {HOSTNAME}.", f"_imaps._tcp SRV 0 0 993 {HOSTNAME}.",
+            "_pop3s._tcp SRV 0 0 10995 mail", "_imap._tcp SRV 0 0 143 mail", "mail A 127.0.0.1",
+        )  # fmt: skip
         web.site("127.0.2.1", "mta-sts.example.com", page(_POLICY % b"mail.example.com"))
         web.site("127.0.2.2", "mta-sts.strange.example", page(_POLICY % b"*.example.com"))
         lab.start()
@@ -120,6 +124,26 @@ def test_mail_that_a_policy_turns_away(machine: Machine) -> None:
     assert done.status == 1, done.complaints
     assert "a sender does not deliver (strange.example, mode enforce)" in done.text
     assert "mta-sts-not-delivered" in done.text
+
+
+def test_what_users_are_promised(machine: Machine) -> None:
+    """993 keeps it; nobody listens on 10995; the certificate of 143 is for another name."""
+    done = machine.warm_letterlock("check", "@users.example", *_TRUSTING, "--json", "-")
+    assert done.status == 1, done.complaints
+    report = json.loads(done.text)
+    names = [each["target"] for each in report["targets"]]
+    assert names[2:] == [
+        f"{HOSTNAME} (clients of users.example)",
+        "mail.users.example (clients of users.example)",
+    ]
+    told = {
+        (each["id"], each["endpoint"]["port"])
+        for each in report["findings"]
+        if each["id"].startswith("promised-")
+    }
+    assert told == {("promised-port-silent", 10995), ("promised-name-not-covered", 143)}
+    only = machine.warm_letterlock("check", "@users.example", *_TRUSTING, "--port", "25")
+    assert "clients of" not in only.text
 
 
 def test_a_domain_without_mail(machine: Machine) -> None:

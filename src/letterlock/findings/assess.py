@@ -9,6 +9,7 @@ from letterlock.findings import (
     behaviour,
     caa,
     certificate,
+    clients,
     dane,
     dialogue,
     exchange,
@@ -80,12 +81,14 @@ _OF_A_TARGET: tuple[Callable[[TargetFacts], Iterator[Finding]], ...] = (
     dane.dane,
     mta_sts.delivery,
     caa.caa,
+    clients.kept,
 )
 _OF_A_DOMAIN: tuple[Callable[[DomainFacts], Iterator[Finding]], ...] = (
     exchange.exchange,
     exchange.security,
     mta_sts.policy,
     tls_rpt.reporting,
+    clients.promised,
 )
 
 

@@ -259,7 +259,8 @@ def host_security(target: TargetFacts) -> Iterator[Finding]:
     host = target.host
     if host is None or host.domain is not None:
         return
-    yield from _resolver(host.resolver)
+    if not host.promises:
+        yield from _resolver(host.resolver)
     for kind, known in (("A", host.addresses.ipv4), ("AAAA", host.addresses.ipv6)):
         if isinstance(known, Answer):
             yield from bogus(kind, known)

@@ -8,7 +8,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from letterlock.model.dns_promises import CaaFacts, CaaMatch, StsFacts, StsForHost, TlsRptFacts
+from letterlock.model.dns_promises import (
+    CaaFacts,
+    CaaMatch,
+    ClientFacts,
+    ServicePromise,
+    StsFacts,
+    StsForHost,
+    TlsRptFacts,
+)
 from letterlock.model.service import Endpoint
 from letterlock.model.unknown import Unknown
 
@@ -118,6 +126,7 @@ class DomainFacts:
     exchange: MailExchange | Unknown
     sts: StsFacts | None = None
     tls_rpt: TlsRptFacts | None = None
+    clients: ClientFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +199,8 @@ class HostDns:
     #: None: not asked.
     caa: CaaFacts | None = None
     issuers: tuple[CaaMatch, ...] = ()
+    #: What a domain promises its users of this host.
+    promises: tuple[ServicePromise, ...] = ()
 
     @property
     def leads_securely(self) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from letterlock.model.service import Endpoint
+from letterlock.model.service import Endpoint, Service
 from letterlock.model.unknown import Unknown
 
 if TYPE_CHECKING:
@@ -134,3 +134,61 @@ class CaaMatch:
     domains: tuple[str, ...]
     name: str
     why_not: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePromise:
+    """What a domain tells its users' mail programs to go to: `host` in A-labels, the `port` and
+    what listens there. `source` is where it is told (`SRV _imaps._tcp`, a page's host and path);
+    `tls` False where programs are told to go without."""
+
+    source: str
+    host: str
+    port: int
+    service: Service
+    tls: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SrvRecord:
+    """An SRV record (RFC 2782); `target` without the final dot, `.` where the service is not
+    offered."""
+
+    priority: int
+    weight: int
+    port: int
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class SrvSet:
+    """The SRV records of one service, such as `_imaps._tcp`."""
+
+    service: str
+    answer: Answer[SrvRecord] | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class ClientPage:
+    """A page that mail programs look for, by its host and path; `status` of HTTP, None where there
+    was no answer. `why` says why it tells nothing; `broken` that this is a fault, not a page that
+    just is not there."""
+
+    at: str
+    status: int | None
+    why: str = ""
+    broken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClientFacts:
+    """What a domain tells mail programs (RFC 6186, RFC 8314 section 5.1; Thunderbird's autoconfig,
+    Autodiscover). `promises` are all of it, each once; `hosts` the addresses of those that they
+    name; `left_out` counts promises beyond what is looked at."""
+
+    srv: tuple[SrvSet, ...]
+    autoconfig: tuple[ClientPage, ...]
+    autodiscover: tuple[ClientPage, ...]
+    promises: tuple[ServicePromise, ...]
+    hosts: tuple[HostAddresses, ...]
+    left_out: int = 0

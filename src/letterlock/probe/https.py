@@ -32,6 +32,10 @@ class Page:
     body: bytes
 
 
+class UntrustedError(UndeterminedError):
+    """Somebody answers, with a certificate that is not valid for the host."""
+
+
 def _everywhere(_address: str) -> bool:
     return True
 
@@ -51,8 +55,8 @@ class Web:
         """`https://HOST/PATH` from the first of `addresses` that can be connected to. The
         certificate must be valid for the host; no redirect is followed, no cookie or proxy used.
 
-        Raises UndeterminedError when it cannot be had, saying why without the address of the
-        page."""
+        Raises UndeterminedError when it cannot be had, with the reason; UntrustedError where that
+        is the certificate."""
         permitted = [one for one in addresses if self.admits(one)][:_MOST_ADDRESSES]
         if not permitted:
             raise UndeterminedError(
@@ -71,7 +75,11 @@ class Web:
         except TimeoutError:
             raise UndeterminedError(f"{host} takes longer than {bounds.longest:g} s") from None
         except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, OSError) as error:
-            raise UndeterminedError(f"{host}: {_reason(error)}") from error
+            if fault := _certificate_fault(error):
+                what = f"{host}: its certificate is not valid: {fault.rstrip('.')}"
+                raise UntrustedError(what) from error
+            words = " ".join(str(error).split()) or type(error).__name__
+            raise UndeterminedError(f"{host}: {words}") from error
 
     async def _from_first(
         self, host: str, path: str, addresses: Sequence[str], bounds: Bounds
@@ -143,10 +151,3 @@ def _certificate_fault(error: BaseException | None) -> str:
             return error.verify_message
         error, seen = error.__cause__ or error.__context__, seen + 1
     return ""
-
-
-def _reason(error: BaseException) -> str:
-    if fault := _certificate_fault(error):
-        return f"its certificate is not valid: {fault.rstrip('.')}"
-    words = " ".join(str(error).split())
-    return words or type(error).__name__

@@ -42,6 +42,16 @@ _RESOLVER = shape(
     "who was asked",
     {"address": TEXT, "validates": said(TERNARY, "tried with broken signatures")},
 )
+_SRV = shape("", {"priority": COUNT, "weight": COUNT, "port": COUNT, "target": TEXT})
+_PAGE = shape(
+    "",
+    {
+        "at": TEXT,
+        "status": said(or_null(COUNT), "of HTTP"),
+        "why": said(TEXT, "why it tells nothing, or empty"),
+        "broken": BOOL,
+    },
+)
 DEFINITIONS: dict[str, Json] = {
     "domain": shape(
         "what DNS says of a mail domain",
@@ -51,6 +61,7 @@ DEFINITIONS: dict[str, Json] = {
             "exchange": or_unknown(ref("exchange")),
             "sts": said(or_null(ref("sts")), "MTA-STS"),
             "tls_rpt": said(or_null(ref("tls_rpt")), "TLS reporting"),
+            "clients": said(or_null(ref("clients")), "what users' mail programs are told"),
         },
     ),
     "exchange": shape(
@@ -90,6 +101,28 @@ DEFINITIONS: dict[str, Json] = {
             ),
             "caa": said(or_null(ref("caa")), "who may issue for it"),
             "issuers": said(array(ref("caa_match")), "one for each certificate served"),
+            "promises": said(array(ref("promise")), "what a domain promises its users of it"),
+        },
+    ),
+    "promise": shape(
+        "what mail programs are told to go to",
+        {
+            "source": said(TEXT, "where it is told"),
+            "host": TEXT,
+            "port": COUNT,
+            "service": TEXT,
+            "tls": said(BOOL, "no: programs are told to go without"),
+        },
+    ),
+    "clients": shape(
+        "what a domain tells its users' mail programs",
+        {
+            "srv": array(shape("", {"service": TEXT, "answer": or_unknown(answer(_SRV))})),
+            "autoconfig": said(array(_PAGE), "those that answer"),
+            "autodiscover": said(array(_PAGE), "those that answer"),
+            "promises": array(ref("promise")),
+            "hosts": said(array(ref("host_addresses")), "that promises name"),
+            "left_out": said(COUNT, "promises beyond what is looked at"),
         },
     ),
     "caa": shape(

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from letterlock.model.dns_facts import DomainFacts, HostDns
-from letterlock.model.service import Endpoint
+from letterlock.model.service import Endpoint, Service
 from letterlock.model.unknown import Unknown
 from letterlock.report.json_tls import unknown
 from letterlock.report.text import utc
@@ -26,6 +26,8 @@ def _plain(value: Any) -> Any:
         return utc(value)
     if isinstance(value, Endpoint):
         return {"address": value.address, "port": value.port}
+    if isinstance(value, Service):
+        return value.name
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, bytes):

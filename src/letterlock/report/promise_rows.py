@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from letterlock.model.dns_facts import DomainFacts, HostDns
+from letterlock.model.dns_facts import Answer, DomainFacts, HostDns
 from letterlock.model.dns_promises import (
     CaaRecord,
+    ClientFacts,
+    ClientPage,
+    ServicePromise,
+    SrvSet,
     StsFacts,
     StsForHost,
     StsMode,
@@ -24,6 +28,41 @@ def promise_rows(facts: DomainFacts) -> Iterator[Row]:
         yield Row("MTA-STS", tuple(_sts(facts.sts)), stacked=True)
     if facts.tls_rpt is not None:
         yield Row("TLS-RPT", tuple(_reports(facts.tls_rpt)), stacked=True)
+    if facts.clients is not None:
+        yield from _clients(facts.clients)
+
+
+def _clients(found: ClientFacts) -> Iterator[Row]:
+    told = [one for one in found.promises if one.source.startswith("SRV ")]
+    declined = [each for each in found.srv if _declined(each)]
+    if told or declined:
+        phrases = [_promise(one, one.source.removeprefix("SRV ").partition(".")[0]) for one in told]
+        phrases += [Phrase(f"{each.service.partition('.')[0]}  not offered") for each in declined]
+        yield Row("SRV", tuple(phrases), stacked=True)
+    for label, pages in (("autoconfig", found.autoconfig), ("Autodiscover", found.autodiscover)):
+        phrases = [_page(page) for page in pages]
+        names = [page.at.partition("/")[0] for page in pages]
+        phrases += [
+            _promise(one, one.service.name) for one in found.promises if one.source in names
+        ]
+        if phrases:
+            yield Row(label, tuple(phrases), stacked=True)
+
+
+def _declined(each: SrvSet) -> bool:
+    answer = each.answer
+    return isinstance(answer, Answer) and any(one.target == "." for one in answer.records)
+
+
+def _promise(one: ServicePromise, name: str) -> Phrase:
+    shown = f"{name}  {one.host}:{one.port}"
+    return Phrase(shown) if one.tls else Phrase(shown, Tone.BAD, "without TLS")
+
+
+def _page(page: ClientPage) -> Phrase:
+    if page.broken:
+        return Phrase(page.at, Tone.BAD, page.why)
+    return Phrase(page.at, Tone.DIM if page.why else Tone.PLAIN, page.why)
 
 
 def _reports(found: TlsRptFacts) -> Iterator[Phrase]:

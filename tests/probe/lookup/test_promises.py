@@ -9,19 +9,28 @@ from dataclasses import dataclass
 import pytest
 
 from letterlock.model.dns_facts import Answer, Security
-from letterlock.model.dns_promises import CaaFacts, StsFacts, StsMode, StsPolicy, TlsRptFacts
+from letterlock.model.dns_promises import (
+    CaaFacts,
+    ClientFacts,
+    StsFacts,
+    StsMode,
+    StsPolicy,
+    TlsRptFacts,
+)
 from letterlock.model.unknown import Unknown
 from letterlock.probe.fetch import Bounds
 from letterlock.probe.https import Web
 from letterlock.probe.lookup import sts as sts_module
 from letterlock.probe.lookup.caa import look_up_caa
+from letterlock.probe.lookup.clients import look_up_clients
 from letterlock.probe.lookup.resolver import Resolver
 from letterlock.probe.lookup.sts import POLICY_BOUNDS, look_up_sts
 from letterlock.probe.lookup.tls_rpt import look_up_tls_rpt
 from tests.dns_lab import VALIDATING, DnsLab, Signing
 from tests.machine import ForbiddenError, Machine
 from tests.web_lab import Answer as Said
-from tests.web_lab import WebLab, page
+from tests.web_lab import WebLab, page, pages
+from tests.wire.promises.test_autoconfig import IMAPS_993, config, server
 
 pytestmark = pytest.mark.machine
 POLICY = b"version: STSv1\r\nmode: enforce\r\nmx: *.good.example\r\nmax_age: 604800\r\n"
@@ -95,6 +104,7 @@ def lab() -> Iterator[Lab]:
         dns = DnsLab(machine)
         put_up_sts(dns, web)
         put_up_records(dns)
+        put_up_clients(dns, web)
         dns.start()
         yield Lab(machine, web)
         OVER.set()
@@ -138,6 +148,29 @@ def put_up_records(dns: DnsLab) -> None:
         "rpt.example", '_smtp._tls TXT "v=TLSRPTv1;rua=mailto:a@b.example"',
         '_smtp._tls TXT "v=TLSRPTv1;rua=mailto:c@d.example"',
     )  # fmt: skip
+
+
+def put_up_clients(dns: DnsLab, web: WebLab) -> None:
+    dns.zone(
+        "users.example", "@ A 127.0.5.9", "@ MX 10 mail", "mail A 127.0.5.1", "mail AAAA ::1",
+        "_imaps._tcp SRV 10 0 993 mail", "_imaps._tcp SRV 5 0 10993 MAIL", "_imap._tcp SRV 0 0 0 .",
+        "_submissions._tcp SRV 0 1 465 gone", "autoconfig A 127.0.5.2", "autodiscover A 127.0.5.3",
+        "_autodiscover._tcp SRV 0 0 443 autodiscover",
+    )  # fmt: skip
+    autoconfig = {
+        "/mail/config-v1.1.xml": page(
+            config(server("smtp", "mail.users.example", 465, "SSL"), IMAPS_993), "text/xml"
+        )
+    }
+    web.site("127.0.5.2", "autoconfig.users.example", pages(autoconfig))
+    web.site("127.0.5.9", "users.example", page(b"<html>", "text/html"))
+    unauthorized = {"/autodiscover/autodiscover.xml": page(b"", status="401 Unauthorized")}
+    web.site("127.0.5.3", "autodiscover.users.example", pages(unauthorized))
+    dns.zone(
+        "careless.example", "@ A 127.0.5.4", "autoconfig A 127.0.5.99", "autodiscover A 127.0.5.4",
+        "_autodiscover._tcp SRV 0 0 443 autodiscover",
+    )  # fmt: skip
+    web.site("127.0.5.4", "careless.example", page(b"<clientConfig>", "text/xml"))
 
 
 def test_a_policy_is_had(lab: Lab) -> None:
@@ -252,6 +285,37 @@ def test_tls_reporting(lab: Lab) -> None:
     assert tls_rpt(lab, "rpt.example").fault == "2 records where there must be one"
     none = tls_rpt(lab, "none.example")
     assert (none.addresses, none.fault) == ((), "")
+
+
+def clients(lab: Lab, domain: str) -> ClientFacts:
+    web = Web(lab.web.trust())
+    return lab.machine.call(lambda: look_up_clients(domain, Resolver.parse(VALIDATING), web))
+
+
+def test_what_mail_programs_are_told(lab: Lab) -> None:
+    found = clients(lab, "users.example")
+    assert [(one.source, one.host, one.port, one.service.name) for one in found.promises] == [
+        ("SRV _submissions._tcp", "gone.users.example", 465, "submissions"),
+        ("SRV _imaps._tcp", "mail.users.example", 10993, "imaps"),
+        ("SRV _imaps._tcp", "mail.users.example", 993, "imaps"),
+        ("autoconfig.users.example", "mail.users.example", 465, "submissions"),
+        ("autoconfig.users.example", "mail.example.com", 993, "imaps"),
+    ]
+    addresses = {host.name: host.addresses for host in found.hosts}
+    assert addresses["mail.users.example"] == ("127.0.5.1", "::1")
+    assert addresses["gone.users.example"] == ()
+    assert [(one.status, one.why) for one in found.autoconfig] == [(200, ""), (200, "another page")]
+    assert [(one.status, one.why) for one in found.autodiscover] == [(401, "")]
+
+
+def test_pages_that_are_broken(lab: Lab) -> None:
+    found = clients(lab, "careless.example")
+    (configured,) = found.autoconfig
+    assert configured.broken
+    assert "not well-formed XML" in configured.why
+    (discovered,) = found.autodiscover
+    assert discovered.broken
+    assert "certificate is not valid: Hostname mismatch" in discovered.why
 
 
 def test_a_resolver_that_does_not_answer(lab: Lab) -> None:

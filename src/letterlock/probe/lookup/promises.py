@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from letterlock.model.dns_facts import DomainFacts, MailExchange
 from letterlock.probe.https import Web
+from letterlock.probe.lookup.clients import look_up_clients
 from letterlock.probe.lookup.resolver import Resolver
 from letterlock.probe.lookup.sts import look_up_sts
 from letterlock.probe.lookup.tls_rpt import look_up_tls_rpt
@@ -15,8 +17,13 @@ def look_up_promises(found: DomainFacts, resolver: Resolver, web: Web) -> Domain
     """The domain with its promises; a domain that takes no mail is not asked for any."""
     if isinstance(found.exchange, MailExchange) and found.exchange.null:
         return found
-    return replace(
-        found,
-        sts=look_up_sts(found.domain, resolver, web),
-        tls_rpt=look_up_tls_rpt(found.domain, resolver),
-    )
+    domain = found.domain
+    with ThreadPoolExecutor(2) as pool:
+        clients = pool.submit(look_up_clients, domain, resolver, web)
+        sts = pool.submit(look_up_sts, domain, resolver, web)
+        return replace(
+            found,
+            sts=sts.result(),
+            tls_rpt=look_up_tls_rpt(domain, resolver),
+            clients=clients.result(),
+        )
