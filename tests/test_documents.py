@@ -30,6 +30,7 @@ VERBS = (
     "rollback",
     "history",
     "recover",
+    "records",
     "cert",
     "demo",
 )

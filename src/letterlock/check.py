@@ -200,7 +200,7 @@ def _visit_clients(request: Request, online: Inquirer | None, host: HostDns) -> 
     guarded = request.manners.guard is not anywhere
     services = [
         (port, service)
-        for port, service in wanted
+        for port, service in sorted(wanted, key=lambda one: (one[0], one[1].name))
         if (not request.ports or port in request.ports) and (port in BY_PORT or not guarded)
     ]
     return _visit(request, online, host, services)

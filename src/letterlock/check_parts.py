@@ -167,7 +167,7 @@ def _client_hosts(found: DomainFacts, resolver: Resolver) -> tuple[HostDns, ...]
     for host in found.clients.hosts:
         promises = tuple(one for one in found.clients.promises if one.host == host.name)
         if host.addresses:
-            ports = [one.port for one in promises]
+            ports = sorted({one.port for one in promises})
             known = look_up_host(host.name, ports, resolver, addresses=host)
             told.append(replace(known, promises=promises))
     return tuple(told)

@@ -77,6 +77,12 @@ def tlsa(
     return Tlsa(usage, selector, matching, association)
 
 
+def tlsa_of_key(spki: bytes) -> Tlsa:
+    """The 3 1 1 record of a key, of which there need not be a certificate yet: its
+    SubjectPublicKeyInfo as DER."""
+    return Tlsa(Usage.DANE_EE, Selector.SPKI, Matching.SHA2_256, hashlib.sha256(spki).digest())
+
+
 def owner(host: str, port: int) -> str:
     """Where the record belongs (RFC 6698 section 3). Raises CertificateError for a host name that
     is none, a wildcard, or a port out of range."""

@@ -25,6 +25,7 @@ VERBS = {
     "rollback": "Undo what an earlier run changed.",
     "history": "List what was changed, and when.",
     "recover": "Bring a run that was cut short back to the old state.",
+    "records": "Print the DNS records to publish for a mail server, or what of them is missing.",
     "cert": "Show, bundle, match certificates; make a CSR; print TLSA records.",
     "demo": "Run the main job on a throw-away Postfix and Dovecot.",
 }

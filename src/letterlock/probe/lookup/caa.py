@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from letterlock.model.dns_facts import Answer
@@ -27,7 +28,10 @@ def _climb(name: str, resolver: Resolver) -> Answer[CaaRecord] | Unknown:
         found = resolver.look_up(".".join(labels[start:]), "CAA", _record)
         if isinstance(found, Unknown) or found.bogus or found.records:
             break
-    return found
+    if isinstance(found, Unknown):
+        return found
+    # Resolvers turn them round: in order, so that two runs say the same.
+    return replace(found, records=tuple(sorted(found.records, key=str)))
 
 
 def _record(record: Any) -> CaaRecord:

@@ -45,7 +45,7 @@ def look_up_clients(domain: str, resolver: Resolver, web: Web) -> ClientFacts:
     """All that is promised, and the addresses that it leads to."""
     asked = (*SRV_SERVICES, _AUTODISCOVER)
     srv = tuple(
-        SrvSet(each, resolver.look_up(f"{each}.{domain}", "SRV", _record)) for each in asked
+        SrvSet(each, resolver.look_up(f"{each}.{domain}", "SRV", srv_record)) for each in asked
     )
     places = [(f"autoconfig.{domain}", _CONFIG), (domain, _WELL_KNOWN)]
     hosts = _autodiscover_hosts(domain, srv)
@@ -69,7 +69,8 @@ def look_up_clients(domain: str, resolver: Resolver, web: Web) -> ClientFacts:
     )
 
 
-def _record(record: Any) -> SrvRecord:
+def srv_record(record: Any) -> SrvRecord:
+    """One of dnspython's as ours."""
     return SrvRecord(
         int(record.priority), int(record.weight), int(record.port), text(record.target)
     )

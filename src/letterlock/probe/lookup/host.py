@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from letterlock.model.dns_facts import (
@@ -48,13 +49,22 @@ def _tlsa(host: HostAddresses, port: int, resolver: Resolver) -> Answer[TlsaReco
     names = dict.fromkeys((*host.aliases[-1:], host.name))
     found: Answer[TlsaRecord] | Unknown = Unknown("no name to ask for")
     for name in names:
-        found = resolver.look_up(f"_{port}._tcp.{name}", "TLSA", _record)
+        found = resolver.look_up(f"_{port}._tcp.{name}", "TLSA", tlsa_record)
         if isinstance(found, Unknown) or found.records or found.bogus:
             break
-    return found
+    if isinstance(found, Unknown):
+        return found
+    # Resolvers turn them round: in order, so that two runs say the same.
+    ordered = sorted(found.records, key=lambda one: (*_numbers(one), one.association))
+    return replace(found, records=tuple(ordered))
 
 
-def _record(record: Any) -> TlsaRecord:
+def _numbers(record: TlsaRecord) -> tuple[int, int, int]:
+    return record.usage, record.selector, record.matching
+
+
+def tlsa_record(record: Any) -> TlsaRecord:
+    """One of dnspython's as ours."""
     return TlsaRecord(
         int(record.usage), int(record.selector), int(record.mtype), bytes(record.cert)
     )

@@ -1,0 +1,1 @@
+"""The DNS records that a mail server's owner should publish, and how far they are."""

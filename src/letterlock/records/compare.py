@@ -1,0 +1,226 @@
+"""What is published beside what is wanted: missing, stale, to be removed later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from letterlock.certs.caa import why_not
+from letterlock.certs.tlsa import Matching, Selector, Usage, tlsa
+from letterlock.model.certificate import Certificate
+from letterlock.model.dns_facts import Answer, HostAddresses, TlsaRecord
+from letterlock.model.dns_promises import (
+    CaaFacts,
+    SrvRecord,
+    StsFacts,
+    StsPolicy,
+    TlsRptFacts,
+)
+from letterlock.model.unknown import Unknown
+from letterlock.records.wanted import Domain, Record, Serving, Wanted, by_name
+from letterlock.wire.promises.caa import read_issuer
+
+
+class State(StrEnum):
+    """How a record stands."""
+
+    PUBLISHED = "published"
+    MISSING = "missing"
+    STALE = "stale"
+    #: Needed still; to be removed once the next key is served.
+    PASSING = "passing"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A record that is wanted, or published, and what to do about it."""
+
+    name: str
+    type: str
+    data: str
+    state: State
+    what: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a resolver says: TLSA by the record's name, SRV and CNAME likewise, the rest by domain
+    or host."""
+
+    tlsa: Mapping[str, Answer[TlsaRecord] | Unknown]
+    srv: Mapping[str, Answer[SrvRecord] | Unknown]
+    cname: Mapping[str, HostAddresses]
+    caa: CaaFacts
+    sts: Mapping[str, StsFacts]
+    tls_rpt: Mapping[str, TlsRptFacts]
+
+
+def compare(
+    found: Wanted, published: Published, serving: Sequence[Serving], domains: Sequence[Domain]
+) -> tuple[Standing, ...]:
+    """Every record wanted, then those that are published and should not be, name by name."""
+    told: list[Standing] = []
+    for (name, kind), records in by_name(found.records).items():
+        if kind == "TLSA":
+            told += _tlsa(name, records, published.tlsa[name], _fitting(name, serving))
+        elif kind == "SRV":
+            told += _srv(name, records, published.srv[name])
+        elif kind == "CNAME":
+            told += _cname(records, published.cname[name])
+        elif kind == "CAA":
+            told += _caa(records, published.caa)
+    for domain in domains:
+        told += _sts(domain, found, published.sts[domain.name])
+        told += _reports(domain, found, published.tls_rpt[domain.name])
+    return tuple(told)
+
+
+def _tlsa(
+    name: str,
+    records: Sequence[Record],
+    answer: Answer[TlsaRecord] | Unknown,
+    fitting: frozenset[str],
+) -> Iterator[Standing]:
+    if isinstance(answer, Unknown):
+        yield from _not_known(records, answer)
+        return
+    data = [_presented(one) for one in answer.records]
+    for record in records:
+        if record.data not in data:
+            yield _standing(record, State.MISSING, "publish it")
+        elif record.passing:
+            what = "remove it once the next key is served and caches have forgotten it"
+            yield _standing(record, State.PASSING, what)
+        else:
+            yield _standing(record, State.PUBLISHED)
+    known = {record.data for record in records}
+    for one in data:
+        if one in fitting - known:
+            yield Standing(name, "TLSA", one, State.PUBLISHED, "matches what is served too")
+        elif one not in known:
+            what = "it matches no key, neither served nor next: remove it"
+            yield Standing(name, "TLSA", one, State.STALE, what)
+
+
+def _presented(record: TlsaRecord) -> str:
+    return f"{record.usage} {record.selector} {record.matching} {record.association.hex()}"
+
+
+def _fitting(name: str, serving: Sequence[Serving]) -> frozenset[str]:
+    """All records that a port's chains match, of the leaf or of a CA that is served with it."""
+    chains = [
+        chain for each in serving if name.startswith(f"_{each.port}.") for chain in each.chains
+    ]
+    found: set[str] = set()
+    for chain in chains:
+        found |= _all_forms(chain[0], (Usage.PKIX_EE, Usage.DANE_EE))
+        for authority in chain[1:]:
+            found |= _all_forms(authority, (Usage.PKIX_TA, Usage.DANE_TA))
+    return frozenset(found)
+
+
+def _all_forms(certificate: Certificate, usages: Sequence[Usage]) -> set[str]:
+    return {
+        str(tlsa(certificate, usage, selector, matching))
+        for usage in usages
+        for selector in Selector
+        for matching in Matching
+    }
+
+
+def _srv(
+    name: str, records: Sequence[Record], answer: Answer[SrvRecord] | Unknown
+) -> Iterator[Standing]:
+    """Priorities and weights are the admin's; a further host is too."""
+    if isinstance(answer, Unknown):
+        yield from _not_known(records, answer)
+        return
+    places = {(one.port, one.target) for one in answer.records}
+    for record in records:
+        _, _, port, target = record.data.split()
+        if (int(port), target.rstrip(".")) in places:
+            yield _standing(record, State.PUBLISHED)
+        else:
+            yield _standing(record, State.MISSING, "publish it")
+            for one in answer.records:
+                if one.target in (".", target.rstrip(".")):
+                    data = f"{one.priority} {one.weight} {one.port} {one.target.rstrip('.')}."
+                    yield Standing(name, "SRV", data, State.STALE, "replace it")
+
+
+def _cname(records: Sequence[Record], host: HostAddresses) -> Iterator[Standing]:
+    """Any way to a web server does."""
+    for record in records:
+        unknown = [one for one in (host.ipv4, host.ipv6) if isinstance(one, Unknown)]
+        if host.addresses:
+            way = " → ".join((*host.aliases, *host.addresses[:2]))
+            yield _standing(record, State.PUBLISHED, f"it leads to {way}")
+        elif unknown:
+            yield from _not_known([record], unknown[0])
+        else:
+            yield _standing(record, State.MISSING, "publish it")
+
+
+def _caa(records: Sequence[Record], caa: CaaFacts) -> Iterator[Standing]:
+    """One that stands at a name above does as well."""
+    if isinstance(caa.found, Unknown):
+        yield from _not_known(records, caa.found)
+        return
+    present = bool(caa.found.records)
+    for record in records:
+        issuer = read_issuer(record.data.split('"')[1])
+        reason = why_not(caa.found.records, (issuer.domain,), wildcard=False)
+        if not present:
+            yield _standing(record, State.MISSING, "publish it")
+        elif reason:
+            yield _standing(
+                record, State.MISSING, f"publish it: at {caa.found.name} {reason} alone"
+            )
+        else:
+            yield _standing(record, State.PUBLISHED, f"at {caa.found.name}")
+
+
+def _sts(domain: Domain, found: Wanted, sts: StsFacts) -> Iterator[Standing]:
+    name = f"_mta-sts.{domain.name}."
+    (record,) = (one for one in found.records if (one.name, one.type) == (name, "TXT"))
+    if isinstance(sts.record, Unknown):
+        yield from _not_known([record], sts.record)
+        return
+    live = sts.in_force
+    if live is not None and _same(live, domain.policy):
+        yield _standing(record, State.PUBLISHED, f"id {sts.id}, with this policy")
+        return
+    if live is None and not sts.fault:
+        yield _standing(record, State.MISSING, "publish the policy, then this record")
+        return
+    yield _standing(record, State.MISSING, "publish the policy, then this record in its place")
+    reason = f"its policy is another (mode {live.mode.value})" if live else sts.fault
+    yield Standing(name, "TXT", f"v=STSv1; id={sts.id}", State.STALE, reason)
+
+
+def _same(one: StsPolicy, other: StsPolicy) -> bool:
+    """Fields that senders pass over, and the order of hosts, make no difference."""
+    return (one.mode, set(one.mx), one.max_age) == (other.mode, set(other.mx), other.max_age)
+
+
+def _reports(domain: Domain, found: Wanted, facts: TlsRptFacts) -> Iterator[Standing]:
+    """Wherever reports go, they go."""
+    name = f"_smtp._tls.{domain.name}."
+    (record,) = (one for one in found.records if one.name == name)
+    if isinstance(facts.record, Unknown):
+        yield from _not_known([record], facts.record)
+    elif facts.addresses:
+        yield _standing(record, State.PUBLISHED, f"to {', '.join(facts.addresses)}")
+    else:
+        yield _standing(record, State.MISSING, facts.fault or "publish it")
+
+
+def _not_known(records: Sequence[Record], why: Unknown) -> Iterator[Standing]:
+    for record in records:
+        yield _standing(record, State.UNKNOWN, why.reason)
+
+
+def _standing(record: Record, state: State, what: str = "") -> Standing:
+    return Standing(record.name, record.type, record.data, state, what)
