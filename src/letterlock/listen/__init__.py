@@ -1,0 +1,1 @@
+"""The sending test: receives test mails and reports how they came."""

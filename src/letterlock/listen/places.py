@@ -1,0 +1,122 @@
+"""Where the traps listen: addresses to bind, or sockets that systemd hands over."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from letterlock.model.errors import InputError, UndeterminedError
+from letterlock.model.listening import Trap
+
+#: The first descriptor that is handed over (sd_listen_fds(3)).
+_FIRST_DESCRIPTOR = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`trap` None: shared by all of them, told apart by SNI."""
+
+    trap: Trap | None
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A bound socket and whose it is."""
+
+    trap: Trap | None
+    socket: socket.socket
+
+    def __str__(self) -> str:
+        address, port = self.socket.getsockname()[:2]
+        return str(Place(self.trap, address, port))
+
+
+def place(text: str) -> Place:
+    """`[TRAP=]ADDRESS[:PORT]`, IPv6 in brackets where a port follows; port 25 unless told. Raises
+    InputError."""
+    trap_text, equals, rest = text.partition("=")
+    if not equals:
+        trap_text, rest = "", text
+    try:
+        trap = Trap(trap_text) if equals else None
+    except ValueError:
+        known = ", ".join(Trap)
+        raise InputError(
+            f"--listen {text}: no trap is called {trap_text!r}", remedy=f"there are {known}"
+        ) from None
+    address, port = _address_and_port(rest)
+    try:
+        ip = ipaddress.ip_address(address)
+        number = int(port)
+    except ValueError:
+        ip, number = None, 0
+    if ip is None or not 0 < number < 65536:
+        remedy = "such as 192.0.2.1, expired=192.0.2.2:25 or good=[2001:db8::1]:25"
+        raise InputError(f"--listen {text}: not an address of this machine", remedy=remedy)
+    return Place(trap, str(ip), number)
+
+
+def _address_and_port(text: str) -> tuple[str, str]:
+    if text.startswith("["):
+        address, _, port = text[1:].partition("]")
+        return address, port.removeprefix(":") or "25"
+    if text.count(":") == 1:
+        address, _, port = text.partition(":")
+        return address, port
+    return text, "25"
+
+
+def bind(places: Sequence[Place]) -> tuple[Listening, ...]:
+    """Sockets that listen. Raises UndeterminedError naming the one that cannot be had, all others
+    closed."""
+    bound: list[Listening] = []
+    try:
+        for each in places:
+            bound.append(Listening(each.trap, _bind(each)))
+    except OSError as error:
+        for one in bound:
+            one.socket.close()
+        remedy = "ports below 1024 need root or systemd's sockets" if error.errno == 13 else None
+        raise UndeterminedError(
+            f"cannot listen on {each} ({error.strerror})", remedy=remedy
+        ) from None
+    return tuple(bound)
+
+
+def _bind(each: Place) -> socket.socket:
+    family = socket.AF_INET6 if ":" in each.address else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind((each.address, each.port))
+        made.listen(128)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def handed_over(environment: Mapping[str, str] = os.environ) -> tuple[Listening, ...]:
+    """systemd's sockets (sd_listen_fds(3)), whose FileDescriptorName is a trap's name; any other
+    name: shared by all. Empty where none are meant for this process."""
+    if environment.get("LISTEN_PID") != str(os.getpid()):
+        return ()
+    count = int(environment.get("LISTEN_FDS", "0"))
+    names = environment.get("LISTEN_FDNAMES", "").split(":")
+    found = []
+    for at in range(count):
+        name = names[at] if at < len(names) else ""
+        trap = Trap(name) if name in tuple(Trap) else None
+        found.append(Listening(trap, socket.socket(fileno=_FIRST_DESCRIPTOR + at)))
+    return tuple(found)

@@ -1,0 +1,177 @@
+"""A Listener of the tests on loopback, in a thread with a loop of its own, and a client by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cache
+from types import TracebackType
+from typing import Self
+
+import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from letterlock.listen.addresses import Names, Recipients
+from letterlock.listen.certificates import Identity, identities
+from letterlock.listen.limits import Limits
+from letterlock.listen.places import Listening
+from letterlock.listen.server import Listener, Test
+from letterlock.model.listening import Trap, Visit
+
+TOKEN = "test-token"
+NAMES = Names("traps.example")
+
+
+@cache
+def authority() -> trustme.CA:
+    return trustme.CA(key_type=trustme.KeyType.ECDSA)
+
+
+@cache
+def good() -> Identity:
+    issued = authority().issue_cert(
+        NAMES.host(Trap.GOOD), NAMES.host(Trap.TLSA_MISMATCH), key_type=trustme.KeyType.ECDSA
+    )
+    chain = tuple(x509.load_pem_x509_certificate(each.bytes()) for each in issued.cert_chain_pems)
+    key = load_pem_private_key(issued.private_key_pem.bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return Identity(chain, key)
+
+
+class Running:
+    """`port(trap)` is where a trap listens, `port(None)` the shared one."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.visits: queue.Queue[Visit] = queue.Queue()
+        recipients = Recipients(NAMES, [TOKEN])
+        test = Test(NAMES, recipients, good(), limits=limits or Limits())
+        self.listener = Listener(test, self.visits.put)
+        self._sockets: dict[Trap | None, socket.socket] = {}
+        for trap in (None, *Trap):
+            made = socket.create_server(("127.0.0.1", 0))
+            self._sockets[trap] = made
+        self._loop = asyncio.new_event_loop()
+        self._ended = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        places = [Listening(trap, each) for trap, each in self._sockets.items()]
+        self._loop.run_until_complete(self.listener.serve(places, self._ended))
+
+    def port(self, trap: Trap | None) -> int:
+        return int(self._sockets[trap].getsockname()[1])
+
+    def visit(self) -> Visit:
+        """The next visit that is over."""
+        return self.visits.get(timeout=60)
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._ended.set)
+        self._thread.join(60)
+        self._loop.close()
+
+
+@contextmanager
+def running(limits: Limits | None = None) -> Iterator[Running]:
+    server = Running(limits)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def trusting() -> ssl.SSLContext:
+    """A client that believes the tests' authority."""
+    context = ssl.create_default_context()
+    authority().configure_trust(context)
+    return context
+
+
+def careless() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class Client:
+    """Speaks SMTP by hand; `recv` is one reply, all its lines."""
+
+    def __init__(self, port: int) -> None:
+        self.socket: socket.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self._file = self.socket.makefile("rb")
+
+    def reply(self) -> str:
+        lines = []
+        while True:
+            line = self._file.readline().decode()
+            lines.append(line)
+            if line[3:4] != "-":
+                return "".join(lines)
+
+    def say(self, line: str) -> str:
+        self.socket.sendall(f"{line}\r\n".encode())
+        return self.reply()
+
+    def open(self, helo: str = "mx.sender.example") -> Self:
+        assert self.reply().startswith("220 ")
+        assert self.say(f"EHLO {helo}").startswith("250")
+        return self
+
+    def starttls(self, context: ssl.SSLContext, name: str | None = None) -> None:
+        assert self.say("STARTTLS").startswith("220 ")
+        self.socket = context.wrap_socket(self.socket, server_hostname=name)
+        self._file = self.socket.makefile("rb")
+        assert self.say("EHLO mx.sender.example").startswith("250")
+
+    def deliver(self, recipient: str, text: str = "hello") -> str:
+        for line, code in (
+            ("MAIL FROM:<me@sender.example>", "250 2."),
+            (f"RCPT TO:<{recipient}>", "250 2.1.5"),
+            ("DATA", "354 "),
+        ):
+            answer = self.say(line)
+            assert answer.startswith(code), (line, answer)
+        self.socket.sendall(f"{text}\r\n.\r\n".encode())
+        return self.reply()
+
+    def is_closed(self) -> bool:
+        """Whether the server has closed, all it said before read."""
+        try:
+            while self.socket.recv(4096):
+                pass
+        except (ConnectionError, ssl.SSLError):
+            return True
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+        self.socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def address(trap: Trap, token: str = TOKEN) -> str:
+    return f"{token}@{NAMES.mail_domain(trap)}"
+
+
+def served(trap: Trap) -> Identity:
+    return identities(NAMES, good(), None, datetime.now(UTC))[trap]
