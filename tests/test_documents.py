@@ -22,6 +22,7 @@ VERBS = (
     "status",
     "fix",
     "watch",
+    "listen",
     "explain",
     "diff",
     "schema",

@@ -44,6 +44,7 @@ class Listener:
         self._contexts: Contexts = contexts(identities(test.names, test.good, test.expired))
         self._shared = choosing(self._contexts, test.names, test.good)
         self._sessions: set[Session] = set()
+        self._stopped: asyncio.Event | None = None
         self._house = House(test.recipients, test.limits, Gate(test.limits), self._visited)
         _warm_up()
 
@@ -67,7 +68,7 @@ class Listener:
 
     async def run(self, listening: Sequence[Listening], seconds: float | None = None) -> None:
         """Until SIGINT, SIGTERM or the time is up; visits that go on then are ended and told."""
-        ended = asyncio.Event()
+        ended = self._stopped = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, ended.set)
@@ -76,6 +77,11 @@ class Listener:
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
+
+    def stop(self) -> None:
+        """End `run`; from within its loop."""
+        if self._stopped is not None:
+            self._stopped.set()
 
     async def serve(
         self, listening: Sequence[Listening], ended: asyncio.Event, seconds: float | None = None

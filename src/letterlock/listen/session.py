@@ -21,7 +21,7 @@ from OpenSSL import SSL
 
 from letterlock.listen.addresses import Recipients
 from letterlock.listen.limits import Gate, Limits
-from letterlock.listen.seen import MOST_TEXT, SeenTls
+from letterlock.listen.seen import SeenTls, shown
 from letterlock.listen.tls import TlsProtocol, TlsTransport
 from letterlock.model.listening import Mail, Trap, Visit
 
@@ -201,7 +201,7 @@ class Session(SMTP):
         session: Any = self.session
         session.host_name = hostname
         session.extended_smtp = command == "EHLO"
-        self._facts.helo = hostname[:MOST_TEXT]
+        self._facts.helo = shown(hostname.encode())
         if command == "HELO":
             await super().push(f"250 {self._host.name}")
             return
@@ -231,6 +231,8 @@ class Session(SMTP):
 
     async def _start_tls(self, raw: asyncio.Transport, context: SSL.Context) -> None:
         self._facts.starttls_asked = True
+        # What it would say in the clear is for nobody now; the handshake has a bound of its own.
+        self._reset_timeout(self._house.limits.session)
         reader = asyncio.StreamReader(limit=self.line_length_limit, loop=self.loop)
         self._seen = seen = SeenTls()
         self._tls = TlsProtocol(raw, self, context, reader, seen)
@@ -314,7 +316,7 @@ class Session(SMTP):
                 at=datetime.now(UTC),
                 trap=trap,
                 token=token,
-                sender_domain=domain[:MOST_TEXT],
+                sender_domain=shown(domain.encode()),
                 size=size,
                 encrypted=self._tls is not None,
             )

@@ -17,10 +17,12 @@ _MOST = 20
 
 
 def sheets(visits: Sequence[Visit], labels: Mapping[str, str] | None = None) -> tuple[Sheet, ...]:
-    """One for each token that a recipient had, in the order of its first visit, then one for each
-    client of whom no recipient is known. `labels` are names of tokens, by their digest."""
-    tokens = dict.fromkeys(token for visit in visits for token in _tokens(visit))
+    """One for each token that a recipient had, then one for each client of whom no recipient is
+    known, in the order of their first visits. `labels` are names of tokens, by their digest: those
+    come first, in that order."""
     told = labels or {}
+    seen = dict.fromkeys(token for visit in visits for token in _tokens(visit))
+    tokens = dict.fromkeys((*(token for token in told if token in seen), *seen))
     found = [_of_token(token, visits, told.get(token, "")) for token in tokens]
     known = {client_of(visit.address) for visit in visits if any(True for _ in _tokens(visit))}
     strangers: dict[str, list[Visit]] = {}
@@ -88,7 +90,7 @@ def _traps(visit: Visit, token: str | None) -> set[Trap]:
 def _judge(trap: Trap, token: str | None, visit: Visit, tried: bool) -> _Seen:
     mails = [each for each in visit.mails if each.trap is trap and each.token == token]
     if not mails:
-        return _Seen(Verdict.REFUSED, refusal(visit), 0, visit.tls)
+        return _Seen(Verdict.REFUSED, visit.refusal, 0, visit.tls)
     if visit.trap is not trap:
         return _Seen(
             Verdict.INCONCLUSIVE, "another host's certificate was shown", len(mails), visit.tls
@@ -97,15 +99,3 @@ def _judge(trap: Trap, token: str | None, visit: Visit, tried: bool) -> _Seen:
         return _Seen(Verdict.DELIVERED, "", len(mails), visit.tls)
     fell = (tried or visit.starttls_asked) and trap is not Trap.NO_STARTTLS
     return _Seen(Verdict.FELL_BACK if fell else Verdict.CLEAR, "", len(mails), visit.tls)
-
-
-def refusal(visit: Visit) -> str:
-    """What a visit without a mail was seen to end with."""
-    tls = visit.tls
-    if visit.injected:
-        return "commands before the handshake"
-    if tls is None:
-        return "left without TLS" if visit.starttls_offered else "left, TLS was not offered"
-    if tls.alert:
-        return tls.alert
-    return "left after the handshake" if tls.completed else tls.failure

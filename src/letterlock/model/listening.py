@@ -108,6 +108,18 @@ class Visit:
     #: Why we ended it, where we did.
     ended: str = ""
 
+    @property
+    def refusal(self) -> str:
+        """What it was seen to end with, where no mail came: an alert's name, or a few words."""
+        tls = self.tls
+        if self.injected:
+            return "commands before the handshake"
+        if tls is None:
+            return "TLS not tried" if self.starttls_offered else "no TLS offered"
+        if tls.alert:
+            return tls.alert
+        return "after the handshake" if tls.completed else tls.failure
+
 
 class Verdict(StrEnum):
     """What a sender did at a trap; the worst of what it did there counts."""

@@ -66,12 +66,12 @@ def fragment(results: Iterable[Result], language: Language = ENGLISH) -> str:
 
 
 def stylesheet() -> str:
-    return _environment().get_template("report.css").render()
+    return environment().get_template("report.css").render()
 
 
 def _rendered(results: Iterable[Result], language: Language, *, whole: bool) -> str:
     pages = [_Page(cleaned(each)) for each in results]
-    template = _environment().get_template("report.html.j2")
+    template = environment().get_template("report.html.j2")
     return template.render(
         pages=pages,
         version=__version__,
@@ -82,7 +82,8 @@ def _rendered(results: Iterable[Result], language: Language, *, whole: bool) -> 
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Templates of the room, everything escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     return Environment(

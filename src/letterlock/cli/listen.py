@@ -1,0 +1,163 @@
+"""`letterlock listen`: receives test mails and says how they came."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from letterlock.cli.certificate_options import (
+    AllowSelfSigned,
+    CaFile,
+    CertificateOptions,
+    ChainFiles,
+    KeyFile,
+    PasswordEnv,
+    PasswordFile,
+    read_bundle,
+)
+from letterlock.cli.verb import verb
+from letterlock.model.errors import InputError
+
+if TYPE_CHECKING:
+    from letterlock.listen.addresses import Names
+    from letterlock.listen.places import Place
+
+_EPILOG = """Examples:
+
+\b
+  letterlock listen traps.example.com --setup --cert good.pem \\
+      --listen good=2001:db8::1 --listen expired=2001:db8::2
+  letterlock listen traps.example.com --cert good.pem --key good.key \\
+      --listen good=2001:db8::1 --listen expired=2001:db8::2
+  letterlock listen traps.example.com --cert good.pem --token myown-test-1 --json visits.jsonl
+
+Needs the extra: pip install 'letterlock[listen]'.
+
+Exit codes: 0 the test was ended as asked, whatever came, 2 usage or input error, 3 an address
+cannot be listened on, or the JSON could not be written.
+"""
+
+app = verb()
+
+
+@app.command(epilog=_EPILOG)
+def listen(
+    domain: Annotated[str, typer.Argument(metavar="DOMAIN", help="Below which the traps are.")],
+    cert: Annotated[
+        str | None,
+        typer.Option(
+            "--cert",
+            metavar="FILE",
+            help="The good hosts' certificate: for mx.good.DOMAIN and mx.tlsa-mismatch.DOMAIN.",
+        ),
+    ] = None,
+    key: KeyFile = None,
+    chain: ChainFiles = None,
+    password_file: PasswordFile = None,
+    password_env: PasswordEnv = None,
+    ca_file: CaFile = None,
+    allow_self_signed: AllowSelfSigned = False,
+    expired_cert: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="A CA's certificate for mx.expired.DOMAIN that has run out, with its chain; "
+            "without it a throw-away CA makes one.",
+        ),
+    ] = None,
+    expired_key: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Its private key, if it is in another file.")
+    ] = None,
+    listen_at: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--listen",
+            metavar="[TRAP=]ADDRESS[:PORT]",
+            help="Where a trap listens; without TRAP all that have no address of their own, told "
+            "apart by SNI. May be repeated.  [default: 0.0.0.0:25 and [::]:25]",
+        ),
+    ] = None,
+    token: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TOKEN",
+            help="Take mail to TOKEN@TRAP.DOMAIN, and to no other; may be repeated.  "
+            "[default: a new one]",
+        ),
+    ] = None,
+    user: Annotated[
+        str, typer.Option(metavar="USER", help="Who to be, once root has bound the ports.")
+    ] = "nobody",
+    seconds: Annotated[
+        float | None, typer.Option("--for", metavar="SECONDS", min=0.1, help="End by itself.")
+    ] = None,
+    setup: Annotated[
+        bool, typer.Option("--setup", help="Print the DNS records that it needs, and end.")
+    ] = False,
+    json_file: Annotated[
+        str | None,
+        typer.Option(
+            "--json",
+            metavar="FILE",
+            help="Append a line of JSON for each visit, and for each sender at the end "
+            "(letterlock schema listen); - for stdout.",
+        ),
+    ] = None,
+) -> None:
+    """Receive test mails for a domain of yours, and say how they came.
+
+    Each host below DOMAIN is a trap: good, expired, wrong-name, self-signed, no-starttls,
+    tlsa-mismatch, mta-sts. Let the mail server that is tested send one mail to TOKEN@TRAP.DOMAIN
+    for each. What arrives in a trap shows what the sender does not check; what arrives at the good
+    host shows how it sends: TLS version, suite, group (post-quantum or not), SNI, what it offers.
+
+    Relays nothing and keeps no mail: of each the time, the trap, the token's digest, the envelope
+    sender's domain, the size and the sender's address.
+    """
+    from letterlock.certs.names import ascii_name
+    from letterlock.listen.addresses import Names
+    from letterlock.listen.places import place
+
+    names = Names(ascii_name(domain))
+    places = tuple(place(each) for each in listen_at or ())
+    certificate = CertificateOptions(
+        (cert,) if cert else (),
+        (key,) if key else (),
+        tuple(chain or ()),
+        password_file,
+        password_env,
+        ca_file,
+        allow_self_signed,
+    )
+    if setup:
+        typer.echo(_setup(names, places, cert), nl=False)
+        return
+    if find_spec("aiosmtpd") is None:
+        raise InputError("listen needs aiosmtpd", remedy="pip install 'letterlock[listen]'")
+    if cert is None:
+        raise InputError("--cert is missing: the good hosts need a certificate that is valid")
+    from letterlock.cli.listen_run import Wishes, run
+    from letterlock.model.listening import Trap
+
+    bundle = read_bundle(certificate, names.host(Trap.GOOD))
+    run(
+        Wishes(names, bundle, places, tuple(token or ()), user, seconds, json_file).with_expired(
+            expired_cert, expired_key
+        )
+    )
+
+
+def _setup(names: Names, places: tuple[Place, ...], cert: str | None) -> str:
+    from letterlock.certs.material import read
+    from letterlock.certs.tlsa import tlsa
+    from letterlock.listen.zone import snippet
+
+    record = None
+    if cert is not None:
+        found = read(cert).certificates
+        if not found:
+            raise InputError(f"{cert} holds no certificate")
+        record = str(tlsa(found[0].certificate))
+    return snippet(names, places, record)

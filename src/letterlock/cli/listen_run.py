@@ -1,0 +1,161 @@
+"""The run of `listen`: sockets, privileges, what is shown and written while it lasts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TextIO
+
+from rich.console import Console
+
+from letterlock.certs.bundle import Bundle
+from letterlock.certs.keys import SealedKey
+from letterlock.certs.material import parse
+from letterlock.certs.names import covers
+from letterlock.listen.addresses import Names, Recipients, digest, is_token, new_token
+from letterlock.listen.certificates import Identity, any_identity, identity
+from letterlock.listen.places import Listening, Place, bind, handed_over
+from letterlock.listen.privileges import account, become
+from letterlock.listen.server import Listener, Test
+from letterlock.model.errors import InputError, UndeterminedError
+from letterlock.model.listening import Sheet, Trap, Visit
+from letterlock.report.listening_json import sheet_line, visit_line
+from letterlock.report.listening_terminal import show_beginning, show_sheets, show_visit
+
+#: Where all traps are, unless told otherwise.
+_EVERYWHERE = (Place(None, "0.0.0.0", 25), Place(None, "::", 25))  # noqa: S104
+_SHORTEST = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the command line asks for."""
+
+    names: Names
+    bundle: Bundle
+    places: tuple[Place, ...]
+    tokens: tuple[str, ...]
+    user: str
+    seconds: float | None
+    json_file: str | None
+    expired: Identity | None = None
+
+    def with_expired(self, cert: str | None, key: str | None) -> Wishes:
+        """Raises InputError, CertificateError."""
+        if cert is None:
+            if key is not None:
+                raise InputError("--expired-key without --expired-cert")
+            return self
+        return replace(self, expired=any_identity(cert, key))
+
+
+def run(wishes: Wishes) -> None:
+    """Until it is ended. Raises InputError, UndeterminedError."""
+    tokens = _tokens(wishes.tokens)
+    user = account(wishes.user) if os.geteuid() == 0 else None
+    _demand_a_wrong_name(wishes)
+    listening = handed_over() or bind(wishes.places or _EVERYWHERE)
+    output = _Output(wishes.json_file)
+    test = Test(
+        wishes.names, Recipients(wishes.names, tokens), _good(wishes.bundle), wishes.expired
+    )
+    listener = Listener(test, output.visit)
+    output.stop = listener.stop
+    output.begin(_shown_places(listening), _addresses(wishes.names, tokens), not wishes.tokens)
+    if user is not None:
+        become(user)
+    asyncio.run(listener.run(listening, wishes.seconds))
+    output.end(listener.sheets({digest(token): token for token in tokens}))
+
+
+def _tokens(given: tuple[str, ...]) -> tuple[str, ...]:
+    for each in given:
+        if not is_token(each.lower()) or len(each) < _SHORTEST:
+            raise InputError(
+                f"--token {each}: not a token",
+                remedy=f"{_SHORTEST} to 64 letters, digits, dots, hyphens; none to have one drawn",
+            )
+    return tuple(each.lower() for each in given) or (new_token(),)
+
+
+def _demand_a_wrong_name(wishes: Wishes) -> None:
+    name = wishes.names.host(Trap.WRONG_NAME)
+    if covers(wishes.bundle.leaf, name):
+        raise InputError(
+            f"the certificate is for {name} too, where it is to be the wrong one",
+            remedy=f"take one that names {wishes.names.host(Trap.GOOD)} itself",
+        )
+
+
+def _good(bundle: Bundle) -> Identity:
+    (key,) = parse(bundle.key_pem, "--key").keys
+    opened = key.unlock(None) if isinstance(key, SealedKey) else key
+    return identity((bundle.leaf, *bundle.chain), opened)
+
+
+def _shown_places(listening: tuple[Listening, ...]) -> list[tuple[str, str]]:
+    return [(each.trap.value if each.trap else "by SNI", str(each)) for each in listening]
+
+
+def _addresses(names: Names, tokens: tuple[str, ...]) -> list[str]:
+    """Of the first token all, of the others what differs."""
+    first, *others = tokens
+    addresses = [f"{first}@{names.mail_domain(trap)}" for trap in Trap]
+    return addresses + [f"the same with {token}" for token in others]
+
+
+class _Output:
+    """The screen and the file. What cannot be written ends the test: nothing is lost silently."""
+
+    def __init__(self, json_file: str | None) -> None:
+        self._console = Console(highlight=False, stderr=json_file == "-")
+        self._name = json_file
+        self._file = _open(json_file)
+        self._fault = ""
+        #: Called where a line could not be written.
+        self.stop: Callable[[], None] = lambda: None
+
+    @property
+    def _quiet(self) -> bool:
+        return self._name == "-"
+
+    def begin(self, places: list[tuple[str, str]], addresses: list[str], drawn: bool) -> None:
+        show_beginning(self._console, places, addresses, drawn)
+
+    def visit(self, visit: Visit) -> None:
+        self._write(visit_line(visit))
+        if not self._quiet:
+            show_visit(self._console, visit)
+
+    def end(self, sheets: tuple[Sheet, ...]) -> None:
+        """Raises UndeterminedError where a line was lost."""
+        for sheet in sheets:
+            self._write(sheet_line(sheet))
+        if not self._quiet:
+            show_sheets(self._console, sheets)
+        if self._fault:
+            raise UndeterminedError(f"--json {self._name}: {self._fault}; the test was ended")
+
+    def _write(self, line: str) -> None:
+        if self._file is None or self._fault:
+            return
+        try:
+            self._file.write(line)
+            self._file.flush()
+        except OSError as error:
+            self._fault = f"a line could not be written ({error.strerror})"
+            self.stop()
+
+
+def _open(file: str | None) -> TextIO | None:
+    if file is None:
+        return None
+    if file == "-":
+        return sys.stdout
+    try:
+        return open(file, "a", encoding="utf-8")  # noqa: PTH123
+    except OSError as error:
+        raise InputError(f"--json {file} cannot be written ({error.strerror})") from None
