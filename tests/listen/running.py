@@ -9,7 +9,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from types import TracebackType
 from typing import Self
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from letterlock.listen.addresses import Names, Recipients
-from letterlock.listen.certificates import Identity, identities
+from letterlock.listen.certificates import Identity
 from letterlock.listen.limits import Limits
 from letterlock.listen.places import Listening
 from letterlock.listen.server import Listener, Test
@@ -37,9 +37,12 @@ def authority() -> trustme.CA:
 
 @cache
 def good() -> Identity:
-    issued = authority().issue_cert(
-        NAMES.host(Trap.GOOD), NAMES.host(Trap.TLSA_MISMATCH), key_type=trustme.KeyType.ECDSA
-    )
+    return issue(NAMES.host(Trap.GOOD), NAMES.host(Trap.TLSA_MISMATCH))
+
+
+def issue(*hosts: str, not_after: datetime | None = None) -> Identity:
+    """Of the tests' authority."""
+    issued = authority().issue_cert(*hosts, key_type=trustme.KeyType.ECDSA, not_after=not_after)
     chain = tuple(x509.load_pem_x509_certificate(each.bytes()) for each in issued.cert_chain_pems)
     key = load_pem_private_key(issued.private_key_pem.bytes(), None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
@@ -49,10 +52,10 @@ def good() -> Identity:
 class Running:
     """`port(trap)` is where a trap listens, `port(None)` the shared one."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, expired: Identity | None = None) -> None:
         self.visits: queue.Queue[Visit] = queue.Queue()
         recipients = Recipients(NAMES, [TOKEN])
-        test = Test(NAMES, recipients, good(), limits=limits or Limits())
+        test = Test(NAMES, recipients, good(), expired, limits or Limits())
         self.listener = Listener(test, self.visits.put)
         self._sockets: dict[Trap | None, socket.socket] = {}
         for trap in (None, *Trap):
@@ -81,8 +84,8 @@ class Running:
 
 
 @contextmanager
-def running(limits: Limits | None = None) -> Iterator[Running]:
-    server = Running(limits)
+def running(limits: Limits | None = None, expired: Identity | None = None) -> Iterator[Running]:
+    server = Running(limits, expired)
     try:
         yield server
     finally:
@@ -171,7 +174,3 @@ class Client:
 
 def address(trap: Trap, token: str = TOKEN) -> str:
     return f"{token}@{NAMES.mail_domain(trap)}"
-
-
-def served(trap: Trap) -> Identity:
-    return identities(NAMES, good(), None, datetime.now(UTC))[trap]

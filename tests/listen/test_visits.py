@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ssl
+import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from letterlock.listen.addresses import digest
+from letterlock.listen.zone import policy
+from letterlock.model.cipher_suites import cipher_suite_named
 from letterlock.model.listening import Trap, Verdict
 from tests.listen.running import (
     NAMES,
@@ -15,7 +20,9 @@ from tests.listen.running import (
     Client,
     Running,
     address,
+    authority,
     careless,
+    issue,
     running,
     trusting,
 )
@@ -79,6 +86,74 @@ def test_who_validates_sends_an_alert(
     assert not visit.tls.completed
     (sheet,) = server.listener.sheets()
     assert sheet.at(trap).verdict is Verdict.REFUSED
+
+
+@pytest.fixture(scope="module")
+def past() -> Iterator[Running]:
+    """Its expired certificate is of an authority that the sender believes."""
+    ended = datetime.now(UTC) - timedelta(days=1)
+    with running(expired=issue(NAMES.host(Trap.EXPIRED), not_after=ended)) as server:
+        yield server
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+@pytest.mark.parametrize(
+    ("trap", "alert"),
+    [
+        (Trap.EXPIRED, "certificate_expired"),
+        (Trap.SELF_SIGNED, "unknown_ca"),
+        (Trap.WRONG_NAME, "bad_certificate"),
+        (Trap.TLSA_MISMATCH, None),
+    ],
+)
+def test_openssl_as_a_sender(
+    past: Running, tmp_path: Path, trap: Trap, alert: str | None, version: str
+) -> None:
+    authority().cert_pem.write_to_path(tmp_path / "ca.pem")
+    name = NAMES.host(trap)
+    command = (
+        "openssl", "s_client", "-connect", f"127.0.0.1:{past.port(trap)}", "-starttls", "smtp",
+        "-servername", name, "-verify_hostname", name, "-verify_return_error", version,
+        "-CAfile", str(tmp_path / "ca.pem"), "-curves", "P-384:P-256", "-crlf",
+    )  # fmt: skip
+    done = subprocess.run(command, input=b"QUIT\n", capture_output=True, timeout=60, check=False)
+    visit = past.visit()
+    seen = visit.tls
+    assert seen is not None
+    assert seen.hello is not None
+    assert (seen.alert, seen.completed) == (alert, alert is None), done.stderr
+    assert seen.hello.groups == ("secp384r1", "secp256r1")
+    assert seen.group in seen.hello.groups
+    assert seen.version == f"TLSv1.{version[-1]}"
+    if alert is None:
+        assert f"Cipher is {openssl_name(seen.cipher_suite)}".encode() in done.stdout
+
+
+def openssl_name(iana: str | None) -> str:
+    suite = cipher_suite_named(iana or "")
+    assert suite is not None
+    return suite.openssl_name or suite.name
+
+
+def test_a_sender_that_does_mta_sts(past: Running) -> None:
+    """By hand: it holds what it meets against the policy, as RFC 8461 section 4 says."""
+    rules = [line.partition(": ")[::2] for line in policy(NAMES).splitlines()]
+    assert ("mode", "enforce") in rules
+    assert ("mx", NAMES.host(Trap.MTA_STS)) in rules
+    with Client(past.port(Trap.MTA_STS)).open() as client, pytest.raises(ssl.SSLError):
+        client.starttls(trusting(), NAMES.host(Trap.MTA_STS))
+    assert past.visit().refusal == "unknown_ca"
+
+
+def test_who_falls_back_to_clear_text(past: Running) -> None:
+    with Client(past.port(Trap.EXPIRED)).open() as client, pytest.raises(ssl.SSLError):
+        client.starttls(trusting(), NAMES.host(Trap.EXPIRED))
+    past.visit()
+    with Client(past.port(Trap.EXPIRED)).open() as client:
+        client.deliver(address(Trap.EXPIRED))
+    past.visit()
+    (sheet,) = past.listener.sheets()
+    assert sheet.at(Trap.EXPIRED).verdict is Verdict.FELL_BACK
 
 
 def test_a_shared_address_goes_by_sni(server: Running) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from OpenSSL import SSL
 
@@ -76,7 +76,7 @@ def identities(
 
 
 def _self_signed(host: str, at: datetime) -> Identity:
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = _new_key()
     lives = (at - timedelta(days=1), at + timedelta(days=90))
     certificate = _leaf(host, key, _name(host), lives).sign(key, hashes.SHA256())
     return Identity((certificate,), key)
@@ -84,17 +84,22 @@ def _self_signed(host: str, at: datetime) -> Identity:
 
 def _from_throw_away_ca(host: str, at: datetime) -> Identity:
     """Expired yesterday, its issuer living."""
-    authority_key = ec.generate_private_key(ec.SECP256R1())
+    authority_key = _new_key()
     issuer = _name("letterlock listen, throw-away CA")
     authority = (
         _builder(issuer, issuer, authority_key.public_key(), at - timedelta(99), at + timedelta(99))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(authority_key, hashes.SHA256())
     )
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = _new_key()
     lives = (at - timedelta(days=91), at - timedelta(days=1))
     leaf = _leaf(host, key, issuer, lives).sign(authority_key, hashes.SHA256())
     return Identity((leaf, authority), key)
+
+
+def _new_key() -> rsa.RSAPrivateKey:
+    """Of the kind that the oldest sender takes, too: what it refuses is the certificate."""
+    return rsa.generate_private_key(65537, 2048)
 
 
 def _name(common_name: str) -> x509.Name:
@@ -103,7 +108,7 @@ def _name(common_name: str) -> x509.Name:
 
 
 def _leaf(
-    host: str, key: ec.EllipticCurvePrivateKey, issuer: x509.Name, lives: tuple[datetime, datetime]
+    host: str, key: rsa.RSAPrivateKey, issuer: x509.Name, lives: tuple[datetime, datetime]
 ) -> x509.CertificateBuilder:
     return (
         _builder(_name(host), issuer, key.public_key(), *lives)
@@ -116,7 +121,7 @@ def _leaf(
 def _builder(
     subject: x509.Name,
     issuer: x509.Name,
-    key: ec.EllipticCurvePublicKey,
+    key: rsa.RSAPublicKey,
     since: datetime,
     until: datetime,
 ) -> x509.CertificateBuilder:
@@ -133,7 +138,7 @@ def _builder(
 
 def contexts(by_trap: Mapping[Trap, Identity]) -> Contexts:
     """A server's context for each. All that OpenSSL can do is offered, weak and legacy too: the
-    sender's best is to be seen, and nothing here is secret. No session is taken up again, so that
+    sender's wish is seen and decides; nothing here is secret. No session is taken up again, so that
     each handshake is whole."""
     return {trap: _context(identity) for trap, identity in by_trap.items()}
 
@@ -142,7 +147,7 @@ def _context(identity: Identity) -> SSL.Context:
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(0)
     context.set_cipher_list(b"DEFAULT:ALL:!aNULL:!eNULL:@SECLEVEL=0")
-    context.set_options(SSL.OP_NO_TICKET | SSL.OP_CIPHER_SERVER_PREFERENCE)
+    context.set_options(SSL.OP_NO_TICKET)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_verify(SSL.VERIFY_NONE)
     context.use_certificate(identity.chain[0])

@@ -67,8 +67,8 @@ def place(text: str) -> Place:
 
 def _address_and_port(text: str) -> tuple[str, str]:
     if text.startswith("["):
-        address, _, port = text[1:].partition("]")
-        return address, port.removeprefix(":") or "25"
+        address, closed, port = text[1:].partition("]")
+        return (address if closed else ""), port.removeprefix(":") or "25"
     if text.count(":") == 1:
         address, _, port = text.partition(":")
         return address, port
@@ -107,9 +107,12 @@ def _bind(each: Place) -> socket.socket:
     return made
 
 
-def handed_over(environment: Mapping[str, str] = os.environ) -> tuple[Listening, ...]:
-    """systemd's sockets (sd_listen_fds(3)), whose FileDescriptorName is a trap's name; any other
-    name: shared by all. Empty where none are meant for this process."""
+def handed_over(
+    environment: Mapping[str, str] = os.environ, first: int = _FIRST_DESCRIPTOR
+) -> tuple[Listening, ...]:
+    """systemd's sockets (sd_listen_fds(3)), the `first` and those after it, whose
+    FileDescriptorName is a trap's name; any other name: shared by all. Empty where none are meant
+    for this process."""
     if environment.get("LISTEN_PID") != str(os.getpid()):
         return ()
     count = int(environment.get("LISTEN_FDS", "0"))
@@ -118,5 +121,5 @@ def handed_over(environment: Mapping[str, str] = os.environ) -> tuple[Listening,
     for at in range(count):
         name = names[at] if at < len(names) else ""
         trap = Trap(name) if name in tuple(Trap) else None
-        found.append(Listening(trap, socket.socket(fileno=_FIRST_DESCRIPTOR + at)))
+        found.append(Listening(trap, socket.socket(fileno=first + at)))
     return tuple(found)

@@ -25,6 +25,7 @@ class Witness:
         self._left = MAX_CLIENT_BYTES
         self._reading = True
         self._answer = ServerAnswer()
+        self._second = RecordReader()
         #: What the first ClientHello offered; None until it was read.
         self.offer: ClientOffer | None = None
         #: What the client sent alerts for in the clear: only before its keys are in use.
@@ -55,14 +56,31 @@ class Witness:
             self._stop("")
 
     def server(self, data: bytes) -> None:
-        while data and not self._answer.done:
-            self._answer.receive(data)
-            answer = self._answer.answer
-            if answer is None or answer.outcome is not Outcome.HELLO_RETRY:
-                return
-            data = self._answer.leftover()
+        if self._answer.done:
+            return
+        if self.retried:
+            self._after_retry(data)
+            return
+        self._answer.receive(data)
+        answer = self._answer.answer
+        if answer is not None and answer.outcome is Outcome.HELLO_RETRY:
             self.retried = True
+            rest = self._answer.leftover()
             self._answer = ServerAnswer()
+            self._after_retry(rest)
+
+    def _after_retry(self, data: bytes) -> None:
+        """Between the two hellos stands a ChangeCipherSpec for the sake of middleboxes (RFC 8446
+        appendix D.4)."""
+        self._second.feed(data)
+        try:
+            while not self._answer.done and (unit := self._second.next()) is not None:
+                if not isinstance(unit, Record):
+                    return
+                if unit.content_type != ContentType.CHANGE_CIPHER_SPEC:
+                    self._answer.receive(bytes(unit))
+        except WireError:
+            self._second.rest()
 
     def _unit(self, unit: object) -> None:
         match unit:
