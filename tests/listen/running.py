@@ -22,9 +22,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from letterlock.listen.addresses import Names, Recipients
 from letterlock.listen.certificates import Identity
 from letterlock.listen.limits import Limits
-from letterlock.listen.places import Listening
-from letterlock.listen.server import Listener, Test
-from letterlock.model.listening import Trap, Visit
+from letterlock.listen.places import Listening, Role, Whose
+from letterlock.listen.server import Listener, Test, Told
+from letterlock.listen.zone import policy_host
+from letterlock.model.listening import PolicyFetch, Trap, Visit
 
 TOKEN = "test-token"
 NAMES = Names("traps.example")
@@ -37,7 +38,8 @@ def authority() -> trustme.CA:
 
 @cache
 def good() -> Identity:
-    return issue(NAMES.host(Trap.GOOD), NAMES.host(Trap.TLSA_MISMATCH))
+    hosts = (NAMES.host(Trap.GOOD), NAMES.host(Trap.TLSA_MISMATCH), policy_host(NAMES))
+    return issue(*hosts)
 
 
 def issue(*hosts: str, not_after: datetime | None = None) -> Identity:
@@ -56,9 +58,10 @@ class Running:
         self.visits: queue.Queue[Visit] = queue.Queue()
         recipients = Recipients(NAMES, [TOKEN])
         test = Test(NAMES, recipients, good(), expired, limits or Limits())
-        self.listener = Listener(test, self.visits.put)
-        self._sockets: dict[Trap | None, socket.socket] = {}
-        for trap in (None, *Trap):
+        self.fetches: queue.Queue[PolicyFetch] = queue.Queue()
+        self.listener = Listener(test, Told(self.visits.put, self.fetches.put))
+        self._sockets: dict[Whose, socket.socket] = {}
+        for trap in (None, *Trap, Role.POLICY):
             made = socket.create_server(("127.0.0.1", 0))
             self._sockets[trap] = made
         self._loop = asyncio.new_event_loop()
@@ -70,7 +73,7 @@ class Running:
         places = [Listening(trap, each) for trap, each in self._sockets.items()]
         self._loop.run_until_complete(self.listener.serve(places, self._ended))
 
-    def port(self, trap: Trap | None) -> int:
+    def port(self, trap: Whose) -> int:
         return int(self._sockets[trap].getsockname()[1])
 
     def visit(self) -> Visit:

@@ -57,6 +57,7 @@ _GOOD = ("--cert=good.pem", "--ca-file=ca.pem")
         ((*_GOOD, "--expired-cert=ca.pem"), "a certificate and one private key are needed"),
         ((*_GOOD, "--json=/nowhere/x"), "/nowhere/x cannot be written"),
         ((*_GOOD, "--for=0"), "--for"),
+        ((*_GOOD, "--listen=policy=127.0.0.1:1443"), "not for mta-sts.mta-sts.traps.example"),
     ],
 )
 def test_what_is_wrong_is_said(files: Path, arguments: tuple[str, ...], says: str) -> None:

@@ -9,7 +9,7 @@ import dns.zone
 import pytest
 
 from letterlock.listen.addresses import Names
-from letterlock.listen.places import Place, bind, handed_over, place
+from letterlock.listen.places import Place, Role, Whose, bind, handed_over, place
 from letterlock.listen.privileges import account
 from letterlock.listen.zone import policy, snippet
 from letterlock.model.errors import InputError, UndeterminedError
@@ -26,9 +26,10 @@ NAMES = Names("traps.example")
         ("expired=2001:db8::1", Trap.EXPIRED, "2001:db8::1", 25),
         ("mta-sts=[2001:DB8::1]:26", Trap.MTA_STS, "2001:db8::1", 26),
         ("[::]", None, "::", 25),
+        ("policy=192.0.2.1", Role.POLICY, "192.0.2.1", 443),
     ],
 )
-def test_places(text: str, trap: Trap | None, address: str, port: int) -> None:
+def test_places(text: str, trap: Whose, address: str, port: int) -> None:
     assert place(text) == Place(trap, address, port)
 
 
@@ -72,7 +73,7 @@ def test_who_it_must_not_become(name: str) -> None:
 
 def test_the_records_are_a_zone() -> None:
     places = [Place(Trap.GOOD, "192.0.2.1", 25), Place(Trap.GOOD, "2001:db8::1", 25),
-              Place(None, "192.0.2.9", 25)]  # fmt: skip
+              Place(None, "192.0.2.9", 25), Place(Role.POLICY, "192.0.2.10", 443)]  # fmt: skip
     text = snippet(NAMES, places, "3 1 1 " + "ab" * 32)
     begin = "@ 60 SOA ns hostmaster 1 1 1 1 1\n@ 60 NS ns.elsewhere.example.\n"
     zone = dns.zone.from_text(begin + text, origin="traps.example.")
@@ -84,6 +85,7 @@ def test_the_records_are_a_zone() -> None:
     assert zone.find_rdataset("_25._tcp.mx.good", "TLSA")
     assert zone.find_rdataset("_25._tcp.mx.tlsa-mismatch", "TLSA")
     assert zone.find_rdataset("_mta-sts.mta-sts", "TXT")
+    assert str(zone.find_rdataset("mta-sts.mta-sts", "A")[0]) == "192.0.2.10"
 
 
 def test_the_policy() -> None:

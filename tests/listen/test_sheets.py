@@ -13,9 +13,18 @@ from rich.console import Console
 
 from letterlock.listen.addresses import Names, Recipients, digest, is_token, new_token
 from letterlock.listen.sheets import sheets
-from letterlock.model.listening import HelloFacts, Mail, Sheet, TlsSeen, Trap, Verdict, Visit
+from letterlock.model.listening import (
+    HelloFacts,
+    Mail,
+    PolicyFetch,
+    Sheet,
+    TlsSeen,
+    Trap,
+    Verdict,
+    Visit,
+)
 from letterlock.report.listening_html import fragment
-from letterlock.report.listening_json import sheet_line, visit_line
+from letterlock.report.listening_json import fetch_line, sheet_line, visit_line
 from letterlock.report.listening_schema import SCHEMA
 from letterlock.report.listening_terminal import show_sheets, show_visit
 from tests.report.test_json_schema import strict
@@ -164,6 +173,7 @@ def test_every_member_is_in_the_schema_and_no_other() -> None:
     reader = Draft202012Validator(strict(SCHEMA))
     for each in (hostile(), visit(Trap.GOOD, tls=None), visit(None, to=Trap.EXPIRED, mail=False)):
         reader.validate(json.loads(visit_line(each)))
+        reader.validate(json.loads(fetch_line(PolicyFetch(_AT, each.address))))
         for sheet in sheets([each]):
             reader.validate(json.loads(sheet_line(sheet)))
 

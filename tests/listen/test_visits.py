@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import http.client
+import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from letterlock.listen.addresses import digest
-from letterlock.listen.zone import policy
+from letterlock.listen.places import Role
+from letterlock.listen.zone import policy_host
 from letterlock.model.cipher_suites import cipher_suite_named
+from letterlock.model.dns_promises import StsMode
 from letterlock.model.listening import Trap, Verdict
+from letterlock.wire.promises.sts import read_policy
 from tests.listen.running import (
     NAMES,
     TOKEN,
@@ -136,13 +142,46 @@ def openssl_name(iana: str | None) -> str:
 
 
 def test_a_sender_that_does_mta_sts(past: Running) -> None:
-    """By hand: it holds what it meets against the policy, as RFC 8461 section 4 says."""
-    rules = [line.partition(": ")[::2] for line in policy(NAMES).splitlines()]
-    assert ("mode", "enforce") in rules
-    assert ("mx", NAMES.host(Trap.MTA_STS)) in rules
+    """By hand: it fetches the policy, and holds what it meets against it (RFC 8461 section 4)."""
+    status, text = fetch(past, "/.well-known/mta-sts.txt")
+    assert status == 200
+    assert past.fetches.get(timeout=60).address == "127.0.0.1"
+    rules = read_policy(text.encode())
+    assert rules.mode is StsMode.ENFORCE
+    assert rules.pattern_for(NAMES.host(Trap.MTA_STS))
     with Client(past.port(Trap.MTA_STS)).open() as client, pytest.raises(ssl.SSLError):
         client.starttls(trusting(), NAMES.host(Trap.MTA_STS))
     assert past.visit().refusal == "unknown_ca"
+
+
+def fetch(server: Running, path: str) -> tuple[int, str]:
+    """By HTTPS, the certificate verified."""
+    connection = http.client.HTTPSConnection(policy_host(NAMES), context=trusting(), timeout=60)
+    raw = socket.create_connection(("127.0.0.1", server.port(Role.POLICY)), timeout=60)
+    connection.sock = trusting().wrap_socket(raw, server_hostname=policy_host(NAMES))
+    with closing(connection):
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+
+@pytest.mark.parametrize("path", ["/", "/.well-known/mta-sts.txt?x", "/../etc/passwd"])
+def test_nothing_but_the_policy_is_served(past: Running, path: str) -> None:
+    assert fetch(past, path)[0] == 404
+    assert past.fetches.empty()
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00", b"x" * 99999]
+)
+def test_what_is_no_request_harms_nobody(past: Running, data: bytes) -> None:
+    place = ("127.0.0.1", past.port(Role.POLICY))
+    with socket.create_connection(place, timeout=60) as client, suppress(OSError):
+        client.sendall(data)
+        client.shutdown(socket.SHUT_WR)
+        while client.recv(4096):
+            pass
+    assert fetch(past, "/")[0] == 404
 
 
 def test_who_falls_back_to_clear_text(past: Running) -> None:

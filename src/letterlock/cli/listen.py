@@ -50,7 +50,8 @@ def listen(
         typer.Option(
             "--cert",
             metavar="FILE",
-            help="The good hosts' certificate: for mx.good.DOMAIN and mx.tlsa-mismatch.DOMAIN.",
+            help="The good hosts' certificate: for mx.good.DOMAIN, mx.tlsa-mismatch.DOMAIN and "
+            "mta-sts.mta-sts.DOMAIN.",
         ),
     ] = None,
     key: KeyFile = None,
@@ -76,7 +77,8 @@ def listen(
             "--listen",
             metavar="[TRAP=]ADDRESS[:PORT]",
             help="Where a trap listens; without TRAP all that have no address of their own, told "
-            "apart by SNI. May be repeated.  [default: 0.0.0.0:25 and [::]:25]",
+            "apart by SNI; with policy= the MTA-STS policy's web server, port 443. May be "
+            "repeated.  [default: 0.0.0.0:25 and [::]:25]",
         ),
     ] = None,
     token: Annotated[

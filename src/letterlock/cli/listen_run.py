@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TextIO
 
@@ -17,13 +17,14 @@ from letterlock.certs.material import parse
 from letterlock.certs.names import covers
 from letterlock.listen.addresses import Names, Recipients, digest, is_token, new_token
 from letterlock.listen.certificates import Identity, any_identity, identity
-from letterlock.listen.places import Listening, Place, bind, handed_over
+from letterlock.listen.places import Listening, Place, Role, bind, handed_over
 from letterlock.listen.privileges import account, become
-from letterlock.listen.server import Listener, Test
+from letterlock.listen.server import Listener, Test, Told
+from letterlock.listen.zone import policy_host
 from letterlock.model.errors import InputError, UndeterminedError
-from letterlock.model.listening import Sheet, Trap, Visit
-from letterlock.report.listening_json import sheet_line, visit_line
-from letterlock.report.listening_terminal import show_beginning, show_sheets, show_visit
+from letterlock.model.listening import PolicyFetch, Sheet, Trap, Visit
+from letterlock.report.listening_json import fetch_line, sheet_line, visit_line
+from letterlock.report.listening_terminal import show_beginning, show_fetch, show_sheets, show_visit
 
 #: Where all traps are, unless told otherwise.
 _EVERYWHERE = (Place(None, "0.0.0.0", 25), Place(None, "::", 25))  # noqa: S104
@@ -58,11 +59,12 @@ def run(wishes: Wishes) -> None:
     user = account(wishes.user) if os.geteuid() == 0 else None
     _demand_a_wrong_name(wishes)
     listening = handed_over() or bind(wishes.places or _EVERYWHERE)
+    _demand_the_policys_name(wishes, listening)
     output = _Output(wishes.json_file)
     test = Test(
         wishes.names, Recipients(wishes.names, tokens), _good(wishes.bundle), wishes.expired
     )
-    listener = Listener(test, output.visit)
+    listener = Listener(test, Told(output.visit, output.fetch))
     output.stop = listener.stop
     output.begin(_shown_places(listening), _addresses(wishes.names, tokens), not wishes.tokens)
     if user is not None:
@@ -100,6 +102,16 @@ def _shown_places(listening: tuple[Listening, ...]) -> list[tuple[str, str]]:
     return [(each.trap.value if each.trap else "by SNI", str(each)) for each in listening]
 
 
+def _demand_the_policys_name(wishes: Wishes, listening: Iterable[Listening]) -> None:
+    name = policy_host(wishes.names)
+    serves = any(each.trap is Role.POLICY for each in listening)
+    if serves and not covers(wishes.bundle.leaf, name):
+        raise InputError(
+            f"the certificate is not for {name}, where the policy is to be fetched",
+            remedy="without --listen policy=… a web server of yours serves it",
+        )
+
+
 def _addresses(names: Names, tokens: tuple[str, ...]) -> list[str]:
     """Of the first token all, of the others what differs."""
     first, *others = tokens
@@ -129,6 +141,11 @@ class _Output:
         self._write(visit_line(visit))
         if not self._quiet:
             show_visit(self._console, visit)
+
+    def fetch(self, fetch: PolicyFetch) -> None:
+        self._write(fetch_line(fetch))
+        if not self._quiet:
+            show_fetch(self._console, fetch)
 
     def end(self, sheets: tuple[Sheet, ...]) -> None:
         """Raises UndeterminedError where a line was lost."""

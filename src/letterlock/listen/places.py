@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from letterlock.model.errors import InputError, UndeterminedError
 from letterlock.model.listening import Trap
@@ -15,11 +16,22 @@ from letterlock.model.listening import Trap
 _FIRST_DESCRIPTOR = 3
 
 
+class Role(Enum):
+    """What listens beside the traps."""
+
+    #: The web server of the MTA-STS trap's policy.
+    POLICY = "policy"
+
+
+#: None: shared by all traps that have no address of their own, told apart by SNI.
+Whose = Trap | Role | None
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`trap` None: shared by all of them, told apart by SNI."""
+    """Where something is to listen."""
 
-    trap: Trap | None
+    trap: Whose
     address: str
     port: int
 
@@ -32,7 +44,7 @@ class Place:
 class Listening:
     """A bound socket and whose it is."""
 
-    trap: Trap | None
+    trap: Whose
     socket: socket.socket
 
     def __str__(self) -> str:
@@ -41,19 +53,19 @@ class Listening:
 
 
 def place(text: str) -> Place:
-    """`[TRAP=]ADDRESS[:PORT]`, IPv6 in brackets where a port follows; port 25 unless told. Raises
-    InputError."""
+    """`[TRAP=]ADDRESS[:PORT]`, IPv6 in brackets where a port follows; port 25 unless told, 443 for
+    the policy. Raises InputError."""
     trap_text, equals, rest = text.partition("=")
     if not equals:
         trap_text, rest = "", text
     try:
-        trap = Trap(trap_text) if equals else None
+        trap = _whose(trap_text) if equals else None
     except ValueError:
-        known = ", ".join(Trap)
+        known = ", ".join((*Trap, Role.POLICY.value))
         raise InputError(
             f"--listen {text}: no trap is called {trap_text!r}", remedy=f"there are {known}"
         ) from None
-    address, port = _address_and_port(rest)
+    address, port = _address_and_port(rest, "443" if trap is Role.POLICY else "25")
     try:
         ip = ipaddress.ip_address(address)
         number = int(port)
@@ -65,14 +77,18 @@ def place(text: str) -> Place:
     return Place(trap, str(ip), number)
 
 
-def _address_and_port(text: str) -> tuple[str, str]:
+def _whose(name: str) -> Whose:
+    return Role.POLICY if name == Role.POLICY.value else Trap(name)
+
+
+def _address_and_port(text: str, usual: str) -> tuple[str, str]:
     if text.startswith("["):
         address, closed, port = text[1:].partition("]")
-        return (address if closed else ""), port.removeprefix(":") or "25"
+        return (address if closed else ""), port.removeprefix(":") or usual
     if text.count(":") == 1:
         address, _, port = text.partition(":")
         return address, port
-    return text, "25"
+    return text, usual
 
 
 def bind(places: Sequence[Place]) -> tuple[Listening, ...]:
@@ -120,6 +136,6 @@ def handed_over(
     found = []
     for at in range(count):
         name = names[at] if at < len(names) else ""
-        trap = Trap(name) if name in tuple(Trap) else None
-        found.append(Listening(trap, socket.socket(fileno=first + at)))
+        whose = _whose(name) if name in (*Trap, Role.POLICY.value) else None
+        found.append(Listening(whose, socket.socket(fileno=first + at)))
     return tuple(found)

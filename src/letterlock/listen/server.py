@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from letterlock.listen.addresses import Names, Recipients
 from letterlock.listen.certificates import Contexts, Identity, choosing, contexts, identities
 from letterlock.listen.limits import Gate, Limits
-from letterlock.listen.places import Listening
+from letterlock.listen.places import Listening, Role
+from letterlock.listen.policy_server import PolicyHouse, PolicySession
 from letterlock.listen.session import Host, House, Session
 from letterlock.listen.sheets import sheets
-from letterlock.model.listening import Sheet, Trap, Visit
+from letterlock.listen.zone import policy
+from letterlock.model.listening import PolicyFetch, Sheet, Trap, Visit
 
 #: Hundredths of a second that the last sessions have to end in.
 _PATIENCE = 500
@@ -33,19 +35,31 @@ class Test:
     limits: Limits = field(default_factory=Limits)
 
 
-class Listener:
-    """Serves a Test; must be made before privileges are dropped and `run` after. Each visit is
-    handed to `tell` at its end; the last ones (Limits.remembered) are kept for `sheets`."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Who is told of each visit at its end, and of each fetch of the policy."""
 
-    def __init__(self, test: Test, tell: Callable[[Visit], None]) -> None:
+    visit: Callable[[Visit], None]
+    fetch: Callable[[PolicyFetch], None] = lambda _: None
+
+
+class Listener:
+    """Serves a Test; must be made before privileges are dropped and `run` after. The last visits
+    (Limits.remembered) are kept for `sheets`."""
+
+    def __init__(self, test: Test, told: Told) -> None:
         self._test = test
-        self._tell = tell
+        self._told = told
         self._visits: deque[Visit] = deque(maxlen=test.limits.remembered)
         self._contexts: Contexts = contexts(identities(test.names, test.good, test.expired))
         self._shared = choosing(self._contexts, test.names, test.good)
         self._sessions: set[Session] = set()
         self._stopped: asyncio.Event | None = None
-        self._house = House(test.recipients, test.limits, Gate(test.limits), self._visited)
+        gate = Gate(test.limits)
+        self._house = House(test.recipients, test.limits, gate, self._visited)
+        self._policy = PolicyHouse(
+            policy(test.names), self._contexts[Trap.GOOD], gate, told.fetch, test.limits.handshake
+        )
         _warm_up()
 
     def sheets(self, labels: Mapping[str, str] | None = None) -> tuple[Sheet, ...]:
@@ -58,7 +72,7 @@ class Listener:
 
     def _visited(self, visit: Visit) -> None:
         self._visits.append(visit)
-        self._tell(visit)
+        self._told.visit(visit)
 
     def host(self, trap: Trap | None) -> Host:
         names = self._test.names
@@ -109,8 +123,10 @@ class Listener:
                 return
             await asyncio.sleep(0.01)
 
-    def _factory(self, trap: Trap | None) -> Callable[[], Session]:
-        host = self.host(trap)
+    def _factory(self, whose: Trap | Role | None) -> Callable[[], asyncio.Protocol]:
+        if whose is Role.POLICY:
+            return lambda: PolicySession(self._policy)
+        host = self.host(whose)
 
         def make() -> Session:
             session = Session(self._house, host, self._sessions.discard)

@@ -121,6 +121,14 @@ class Visit:
         return "after the handshake" if tls.completed else tls.failure
 
 
+@dataclass(frozen=True, slots=True)
+class PolicyFetch:
+    """The MTA-STS trap's policy was fetched: who did may be another machine than who sends."""
+
+    at: datetime
+    address: str
+
+
 class Verdict(StrEnum):
     """What a sender did at a trap; the worst of what it did there counts."""
 

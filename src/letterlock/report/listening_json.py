@@ -6,7 +6,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from letterlock.model.listening import HelloFacts, Mail, Row, Sheet, TlsSeen, Trap, Visit
+from letterlock.model.listening import (
+    HelloFacts,
+    Mail,
+    PolicyFetch,
+    Row,
+    Sheet,
+    TlsSeen,
+    Trap,
+    Visit,
+)
 from letterlock.report.escape import json_text
 from letterlock.report.text import utc
 
@@ -17,6 +26,14 @@ _Json = dict[str, Any]
 def visit_line(visit: Visit) -> str:
     """One line, described by `listening_schema.SCHEMA`."""
     return _line(visit_members(visit))
+
+
+def fetch_line(fetch: PolicyFetch) -> str:
+    """The same for a fetch of the policy."""
+    at = utc(fetch.at)
+    return _line(
+        {"format_version": FORMAT_VERSION, "kind": "policy", "at": at, "address": fetch.address}
+    )
 
 
 def sheet_line(sheet: Sheet) -> str:

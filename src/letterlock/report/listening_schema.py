@@ -72,6 +72,15 @@ _DEFINITIONS = {
             "ended": words.said(words.TEXT, "why we ended it; empty: the sender did"),
         },
     ),
+    "policy": words.shape(
+        "the MTA-STS trap's policy was fetched",
+        {
+            "format_version": {"const": 1},
+            "kind": {"const": "policy"},
+            "at": words.TIME,
+            "address": words.said(words.TEXT, "may be another machine than who sends"),
+        },
+    ),
     "sheet": words.shape(
         "one sender's test, written at the end",
         {
@@ -106,6 +115,6 @@ SCHEMA = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "letterlock listen --json, each line",
     "description": "Members may be added; none is renamed or removed within one format_version.",
-    "oneOf": [words.ref("visit"), words.ref("sheet")],
+    "oneOf": [words.ref("visit"), words.ref("policy"), words.ref("sheet")],
     "$defs": _DEFINITIONS,
 }

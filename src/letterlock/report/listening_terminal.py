@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from letterlock.model.listening import Sheet, Trap, Verdict, Visit
+from letterlock.model.listening import PolicyFetch, Sheet, Trap, Verdict, Visit
 from letterlock.report.escape import cleaned, printable
 from letterlock.report.listening_words import (
     offer_rows,
@@ -53,6 +53,12 @@ def show_visit(console: Console, visit: Visit) -> None:
     line.append(f"  from {visit.address}", style="dim")
     if visit.helo:
         line.append(f" ({visit.helo})", style="dim")
+    console.print(line, soft_wrap=True)
+
+
+def show_fetch(console: Console, fetch: PolicyFetch) -> None:
+    line = Text(f"{fetch.at.astimezone():%H:%M:%S}  {Trap.MTA_STS:{_WIDEST_TRAP}}  ")
+    line.append(f"policy fetched  from {fetch.address}", style="dim")
     console.print(line, soft_wrap=True)
 
 
