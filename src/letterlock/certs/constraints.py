@@ -10,6 +10,7 @@ from cryptography import x509
 
 from letterlock.certs.x509 import extensions, load, name_key, name_keys
 from letterlock.model.certificate import Certificate
+from letterlock.model.wording import Wording, joined
 
 #: Critical extensions that OpenSSL processes (X509_supported_extension(3)); any other critical one
 #: makes a certificate unacceptable (RFC 5280 section 4.2).
@@ -46,27 +47,28 @@ def serves(certificate: Certificate) -> str | None:
     OpenSSL's `sslserver` purpose (openssl-verification-options(1))."""
     usage = certificate.extended_key_usage
     if usage is not None and not set(usage).intersection(_SERVER_PURPOSES):
-        return f"has no serverAuth purpose, only {', '.join(usage)}"
+        return Wording("has no serverAuth purpose, only {purposes}", purposes=joined(", ", usage))
     allowed = extensions(certificate.der).get(x509.KeyUsage)
     if allowed is None:
         return None
     if allowed.digital_signature or allowed.key_encipherment or allowed.key_agreement:
         return None
-    return "has a key usage that allows no TLS handshake"
+    return Wording("has a key usage that allows no TLS handshake")
 
 
 def unusable(certificate: Certificate) -> str | None:
     """Why no path may contain a certificate, leaf or issuer, or None."""
     if None in name_keys(certificate.der):
-        return "has a subject or issuer that cannot be read"
+        return Wording("has a subject or issuer that cannot be read")
     known = extensions(certificate.der)
     for name in known.malformed:
         if name in _VITAL or name.startswith("second "):
-            return f"has a malformed extension ({name})"
+            return Wording("has a malformed extension ({name})", name=name)
     for extension in known.readable:
         if extension.critical and extension.oid.dotted_string not in _PROCESSED:
-            return (
-                f"has a critical extension that clients do not know ({extension.oid.dotted_string})"
+            return Wording(
+                "has a critical extension that clients do not know ({name})",
+                name=extension.oid.dotted_string,
             )
     return None
 
@@ -79,14 +81,20 @@ def may_issue(issuer: Certificate, below: int) -> str | None:
     if basic is None and load(issuer.der).version is x509.Version.v1 and issuer.self_issued:
         return None  # roots from before X.509 had extensions
     if basic is None or not basic.ca:
-        return "is no CA certificate (basicConstraints)"
+        return Wording("is no CA certificate (basicConstraints)")
     if usage is not None and not usage.key_cert_sign:
-        return "may not sign certificates (keyUsage)"
+        return Wording("may not sign certificates (keyUsage)")
     purposes = issuer.extended_key_usage
     if purposes is not None and not set(purposes).intersection(_SERVER_PURPOSES):
-        return f"is a CA for {', '.join(purposes)} only, not for servers"
+        return Wording(
+            "is a CA for {purposes} only, not for servers", purposes=joined(", ", purposes)
+        )
     if basic.path_length is not None and basic.path_length < below:
-        return f"allows {basic.path_length} intermediates below it, not {below}"
+        return Wording(
+            "allows {allowed} intermediates below it, not {below}",
+            allowed=basic.path_length,
+            below=below,
+        )
     return None
 
 

@@ -15,6 +15,7 @@ from letterlock.certs.trust import TrustStore
 from letterlock.certs.x509 import facts, load
 from letterlock.model.certificate import Certificate, ChainFault, ChainVerdict
 from letterlock.model.dns_facts import RecordMatch, TlsaRecord
+from letterlock.model.wording import Wording, joined
 
 _LENGTHS = {Matching.SHA2_256: 32, Matching.SHA2_512: 64}
 _PKIX = (Usage.PKIX_TA, Usage.PKIX_EE)
@@ -38,7 +39,7 @@ def hold_against(
     if reason:
         return RecordMatch(record, unusable=reason)
     if not chain:
-        return RecordMatch(record, why_not="no certificate was served")
+        return RecordMatch(record, why_not=Wording("no certificate was served"))
     match record.usage:
         case Usage.DANE_EE:
             return RecordMatch(record, why_not=_not_this(record, chain[0]))
@@ -46,27 +47,34 @@ def hold_against(
             return RecordMatch(record, why_not=_not_from(record, chain, names, at))
     within = chain[:1] if record.usage == Usage.PKIX_EE else verdict.path
     if not any(_is(record, one) for one in within):
-        return RecordMatch(record, why_not="no certificate of the path is the one it names")
-    problems = "; ".join(each.text for each in verdict.problems)
+        return RecordMatch(
+            record, why_not=Wording("no certificate of the path is the one it names")
+        )
+    problems = joined("; ", (each.text for each in verdict.problems))
     return RecordMatch(record, why_not=problems)
 
 
 def unusable(record: TlsaRecord, *, between_servers: bool) -> str:
     """Why a client passes a record over; empty where it can be used."""
     if record.usage not in tuple(Usage):
-        return f"usage {record.usage} is not assigned"
+        return Wording("usage {number} is not assigned", number=record.usage)
     if between_servers and record.usage in _PKIX:
-        return f"usage {record.usage} is not for mail between servers"
+        return Wording("usage {number} is not for mail between servers", number=record.usage)
     if record.selector not in tuple(Selector):
-        return f"selector {record.selector} is not assigned"
+        return Wording("selector {number} is not assigned", number=record.selector)
     if record.matching not in tuple(Matching):
-        return f"matching type {record.matching} is not assigned"
+        return Wording("matching type {number} is not assigned", number=record.matching)
     wanted = _LENGTHS.get(Matching(record.matching))
     if wanted is not None and len(record.association) != wanted:
-        return f"{len(record.association)} bytes where a digest has {wanted}"
+        return Wording(
+            "{bytes} bytes where a digest has {wanted}",
+            bytes=len(record.association),
+            wanted=wanted,
+        )
     if wanted is None and not _is_whole(record):
-        kind = "certificate" if record.selector == Selector.CERT else "public key"
-        return f"its data is no {kind}"
+        if record.selector == Selector.CERT:
+            return Wording("its data is no certificate")
+        return Wording("its data is no public key")
     return ""
 
 
@@ -101,8 +109,9 @@ def _not_this(record: TlsaRecord, leaf: Certificate) -> str:
     """Nothing but the match counts: neither names nor dates (RFC 7671 section 5.1)."""
     if _is(record, leaf):
         return ""
-    what = "certificate" if record.selector == Selector.CERT else "key"
-    return f"the {what} served is another"
+    if record.selector == Selector.CERT:
+        return Wording("the certificate served is another")
+    return Wording("the key served is another")
 
 
 def _not_from(
@@ -114,9 +123,13 @@ def _not_from(
     if not issuers and record.matching == Matching.FULL and record.selector == Selector.CERT:
         issuers = [facts(record.association)]
     if not issuers:
-        return "no CA certificate in the chain served is the one it names"
+        return Wording("no CA certificate in the chain served is the one it names")
     if not any(_covered(chain[0], name) for name in names):
-        return f"the certificate is not for {' or '.join(names)}: it has {spoken_for(chain[0])}"
+        return Wording(
+            "the certificate is not for {name}: it has {names}",
+            name=joined(" or ", names),
+            names=spoken_for(chain[0]),
+        )
     said = [_problems(chain, issuer, at) for issuer in issuers]
     return "" if any(not problems for problems in said) else said[0]
 
@@ -130,14 +143,14 @@ def _covered(leaf: Certificate, name: str) -> bool:
 
 def _problems(chain: Sequence[Certificate], issuer: Certificate, at: datetime) -> str:
     verdict = judge(chain, None, _Issuer(issuer), at)
-    return "; ".join(each.text for each in verdict.problems if each.fault not in _NOT_ASKED)
+    return joined("; ", (each.text for each in verdict.problems if each.fault not in _NOT_ASKED))
 
 
 class _Issuer(TrustStore):
     """One certificate, self-signed or not, as the only trust anchor."""
 
     def __init__(self, issuer: Certificate) -> None:
-        super().__init__("the TLSA record", None)
+        super().__init__(Wording("the TLSA record"), None)
         self._issuer = issuer
 
     def __contains__(self, certificate: Certificate) -> bool:

@@ -17,6 +17,7 @@ from letterlock.certs.path import Path, paths
 from letterlock.certs.signature import weak_hash
 from letterlock.certs.trust import TrustStore
 from letterlock.model.certificate import Certificate, ChainFault, ChainProblem, ChainVerdict
+from letterlock.model.wording import Wording
 
 #: NIST SP 800-57 part 1: 112 bits of security, as OpenSSL's security level 2.
 LEAST_BITS = {"RSA": 2048, "DSA": 2048, "ECDSA": 224}
@@ -39,7 +40,7 @@ def judge(
 
     Raises CertificateError only when `name` is neither host name nor address."""
     if not chain:
-        problem = ChainProblem(ChainFault.INVALID, "no certificate was given")
+        problem = ChainProblem(ChainFault.INVALID, Wording("no certificate was given"))
         return ChainVerdict((), None, (problem,))
     leaf = chain[0]
     found = best_path(paths(leaf, chain[1:], trust), at)
@@ -66,7 +67,11 @@ def _name_problems(leaf: Certificate, name: str | None) -> Iterable[ChainProblem
     if name is not None and not covers(leaf, name):
         yield ChainProblem(
             ChainFault.NAME_MISMATCH,
-            f"the certificate is not for {name}: it has {spoken_for(leaf)}",
+            Wording(
+                "the certificate is not for {name}: it has {names}",
+                name=name,
+                names=spoken_for(leaf),
+            ),
         )
 
 
@@ -86,20 +91,30 @@ def path_problems(path: Path, at: datetime) -> tuple[ChainProblem, ...]:
 def called(certificate: Certificate, path: Path) -> str:
     """A certificate's part in a path, and its name where there can be several."""
     if certificate == path.certificates[0]:
-        return "the certificate"
-    part = "root" if certificate in (path.anchor, path.root) else "intermediate"
-    return f"the {part} certificate {certificate.subject}"
+        return Wording("the certificate")
+    if certificate in (path.anchor, path.root):
+        return Wording("the root certificate {subject}", subject=certificate.subject)
+    return Wording("the intermediate certificate {subject}", subject=certificate.subject)
 
 
 def _date_problems(one: Certificate, path: Path, at: datetime) -> Iterable[ChainProblem]:
     if at > one.not_after:
         yield ChainProblem(
-            ChainFault.EXPIRED, f"{called(one, path)} expired on {_day(one.not_after)}"
+            ChainFault.EXPIRED,
+            Wording(
+                "{certificate} expired on {time}",
+                certificate=called(one, path),
+                time=_day(one.not_after),
+            ),
         )
     elif at < one.not_before:
         yield ChainProblem(
             ChainFault.NOT_YET_VALID,
-            f"{called(one, path)} is not valid before {_day(one.not_before)}",
+            Wording(
+                "{certificate} is not valid before {time}",
+                certificate=called(one, path),
+                time=_day(one.not_before),
+            ),
         )
 
 
@@ -110,7 +125,7 @@ def _day(time: datetime) -> str:
 def _purpose_problems(leaf: Certificate) -> Iterable[ChainProblem]:
     fault = constraints.serves(leaf)
     if fault:
-        yield ChainProblem(ChainFault.NO_SERVER_AUTH, f"the certificate {fault}")
+        yield ChainProblem(ChainFault.NO_SERVER_AUTH, _has(Wording("the certificate"), fault))
 
 
 def _strength_problems(one: Certificate, path: Path) -> Iterable[ChainProblem]:
@@ -119,13 +134,24 @@ def _strength_problems(one: Certificate, path: Path) -> Iterable[ChainProblem]:
     if least is not None and key.bits < least:
         yield ChainProblem(
             ChainFault.WEAK_KEY,
-            f"{called(one, path)} has a key of {key.algorithm} {key.bits} bits, under {least}",
+            Wording(
+                "{certificate} has a key of {algorithm} {bits} bits, under {least}",
+                certificate=called(one, path),
+                algorithm=key.algorithm,
+                bits=key.bits,
+                least=least,
+            ),
         )
     weak = weak_hash(one)
     # Nobody checks the signature that an anchor or a root puts under itself.
     if weak and one not in (path.anchor, path.root):
         yield ChainProblem(
-            ChainFault.WEAK_SIGNATURE, f"{called(one, path)} is signed with {_HASHES[weak]}"
+            ChainFault.WEAK_SIGNATURE,
+            Wording(
+                "{certificate} is signed with {hash}",
+                certificate=called(one, path),
+                hash=_HASHES[weak],
+            ),
         )
 
 
@@ -136,12 +162,16 @@ def _constraint_problems(every: Sequence[Certificate], path: Path) -> Iterable[C
     for one in every:
         fault = constraints.unusable(one)
         if fault:
-            yield ChainProblem(ChainFault.INVALID, f"{called(one, path)} {fault}")
+            yield ChainProblem(ChainFault.INVALID, _has(called(one, path), fault))
     for position, issuer in enumerate(every[1:], 1):
         intermediates = sum(not one.self_issued for one in every[1:position])
         fault = constraints.may_issue(issuer, intermediates) or _forbidden(every[:position], issuer)
         if fault:
-            yield ChainProblem(ChainFault.INVALID, f"{called(issuer, path)} {fault}")
+            yield ChainProblem(ChainFault.INVALID, _has(called(issuer, path), fault))
+
+
+def _has(certificate: str, fault: str) -> Wording:
+    return Wording("{certificate} {fault}", certificate=certificate, fault=fault)
 
 
 def _forbidden(below: Sequence[Certificate], issuer: Certificate) -> str | None:
@@ -150,7 +180,7 @@ def _forbidden(below: Sequence[Certificate], issuer: Certificate) -> str | None:
         if position == 0 or not one.self_issued:
             name = constraints.forbidden_name(one, issuer)
             if name:
-                return f"may not certify {name}"
+                return Wording("may not certify {name}", name=name)
     return None
 
 
@@ -162,12 +192,17 @@ def _trust_problems(path: Path, trust: TrustStore, allow: bool) -> Iterable[Chai
         yield _unfinished(path, trust)
     elif not allow and len(path.certificates) == 1:
         yield ChainProblem(
-            ChainFault.SELF_SIGNED, f"the certificate is self-signed and not in {trust.source}"
+            ChainFault.SELF_SIGNED,
+            Wording("the certificate is self-signed and not in {roots}", roots=trust.source),
         )
     elif not allow:
         yield ChainProblem(
             ChainFault.NO_TRUST_ANCHOR,
-            f"the chain ends in the root certificate {top.subject}, which is not in {trust.source}",
+            Wording(
+                "the chain ends in the root certificate {subject}, which is not in {roots}",
+                subject=top.subject,
+                roots=trust.source,
+            ),
         )
 
 
@@ -178,11 +213,23 @@ def _unfinished(path: Path, trust: TrustStore) -> ChainProblem:
     if len(path.certificates) > 1 and not top.issuer_urls:
         return ChainProblem(
             ChainFault.NO_TRUST_ANCHOR,
-            f"{called(top, path)} was issued by {top.issuer}, which is not in {trust.source}",
+            Wording(
+                "{certificate} was issued by {issuer}, which is not in {roots}",
+                certificate=called(top, path),
+                issuer=top.issuer,
+                roots=trust.source,
+            ),
         )
-    source = f", to be had at {top.issuer_urls[0]}" if top.issuer_urls else ""
+    issuer = top.issuer
+    if top.issuer_urls:
+        issuer = Wording("{issuer}, to be had at {url}", issuer=issuer, url=top.issuer_urls[0])
     return ChainProblem(
         ChainFault.INCOMPLETE,
-        f"the chain is incomplete: the issuer of {called(top, path)}, {top.issuer}{source}, "
-        f"is neither in it nor in {trust.source}",
+        Wording(
+            "the chain is incomplete: the issuer of {certificate}, {issuer}, is neither in it nor "
+            "in {roots}",
+            certificate=called(top, path),
+            issuer=issuer,
+            roots=trust.source,
+        ),
     )

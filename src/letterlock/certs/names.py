@@ -9,6 +9,7 @@ import idna
 
 from letterlock.certs.errors import CertificateError
 from letterlock.model.certificate import Certificate
+from letterlock.model.wording import Wording, counted, joined
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -90,6 +91,10 @@ def spoken_for(certificate: Certificate) -> str:
     """The names a certificate has, for a sentence; long lists are cut."""
     names = (*certificate.dns_names, *certificate.ip_addresses)
     if not names:
-        return "no subjectAltName at all"
-    shown = ", ".join(names[:6])
-    return shown if len(names) <= 6 else f"{shown} and {len(names) - 6} more"
+        return Wording("no subjectAltName at all")
+    shown = joined(", ", names[:6])
+    if len(names) <= 6:
+        return shown
+    return counted(
+        "{names} and {count} more", "{names} and {count} more", len(names) - 6, names=shown
+    )

@@ -16,6 +16,7 @@ from letterlock.certs.x509 import NameKey, facts, name_keys
 from letterlock.model.certificate import Certificate
 from letterlock.model.errors import Location
 from letterlock.model.rooted import follow, outside
+from letterlock.model.wording import Wording
 
 #: Where distributions keep the roots in one file: Debian and Ubuntu, Fedora and RHEL, SUSE,
 #: Alpine and the BSDs.
@@ -31,6 +32,9 @@ _ROOT = re.compile(rb"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----"
 
 def _below(root: Path, file: str) -> Path:
     return outside(root, follow(root, file))
+
+
+_GIVEN = Wording("the given roots")
 
 
 class TrustStore:
@@ -58,15 +62,15 @@ class TrustStore:
         candidates = [Path(named)] if named else [*below, *map(Path, SYSTEM_FILES)]
         for path in candidates:
             if path.is_file():
-                return cls(f"the system's trust store ({path})", path)
-        return cls("the system's trust store (none is installed)", None)
+                return cls(Wording("the system's trust store ({path})", path=path), path)
+        return cls(Wording("the system's trust store (none is installed)"), None)
 
     @classmethod
     def of_mozilla(cls) -> TrustStore:
         """The roots that Mozilla's programs believe for servers, as certifi has them."""
         import certifi
 
-        source = f"Mozilla's roots of {certifi.__version__}"
+        source = Wording("Mozilla's roots of {version}", version=certifi.__version__)
         return cls(source, Path(certifi.where()))
 
     def beside_mozilla(self) -> TrustStore:
@@ -88,7 +92,7 @@ class TrustStore:
         return cls(str(path), None, (root.der for root in roots))
 
     @classmethod
-    def of(cls, certificates: Iterable[Certificate], source: str = "the given roots") -> TrustStore:
+    def of(cls, certificates: Iterable[Certificate], source: str = _GIVEN) -> TrustStore:
         """A store of certificates at hand."""
         return cls(source, None, (one.der for one in certificates))
 

@@ -12,6 +12,7 @@ from letterlock.model.revocation import Revocation
 from letterlock.model.service import Endpoint
 from letterlock.model.tls_facts import TlsFacts
 from letterlock.model.unknown import Unknown
+from letterlock.model.wording import Wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class EndpointFacts:
     greeting: Greeting | Unknown | None
     handshake: Handshake | Unknown | None
     capabilities_inside: tuple[str, ...] | Unknown = field(
-        default_factory=lambda: Unknown("no TLS session")
+        default_factory=lambda: Unknown(Wording("no TLS session"))
     )
     #: True when the address refused the connection: nothing listens there.
     closed: bool = False

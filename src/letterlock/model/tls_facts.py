@@ -8,11 +8,12 @@ from enum import StrEnum
 
 from letterlock.model.certificate import Certificate, ChainVerdict
 from letterlock.model.unknown import Unknown
+from letterlock.model.wording import Wording
 
 #: Yes, no, or not determined (with the reason).
 Ternary = bool | Unknown
 
-NOT_ASKED = Unknown("not asked at this depth")
+NOT_ASKED = Unknown(Wording("not asked at this depth"))
 
 
 class Depth(StrEnum):

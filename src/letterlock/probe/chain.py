@@ -11,6 +11,7 @@ from letterlock.certs.judge import judge
 from letterlock.certs.trust import TrustStore
 from letterlock.certs.x509 import facts
 from letterlock.model.certificate import Certificate, ChainFault, ChainProblem, ChainVerdict
+from letterlock.model.wording import Wording
 
 #: Ports, addresses and targets serve the same certificates over and over.
 _facts = lru_cache(maxsize=512)(facts)
@@ -28,12 +29,17 @@ def read_chain(
         try:
             chain.append(_facts(der))
         except CertificateError as error:
-            text = f"certificate {position} of {len(served)} as served cannot be read: {error}"
+            text = Wording(
+                "certificate {position} of {all} as served cannot be read: {error}",
+                position=position,
+                all=len(served),
+                error=error,
+            )
             unread.append(ChainProblem(ChainFault.INVALID, text))
             if position == 1:
                 return (), ChainVerdict((), None, tuple(unread))
     if not chain:
-        nothing = ChainProblem(ChainFault.INVALID, "the server sent no certificate")
+        nothing = ChainProblem(ChainFault.INVALID, Wording("the server sent no certificate"))
         return (), ChainVerdict((), None, (nothing,))
     verdict = _judged(chain, unread, name, trust, at)
     if trust.mozilla is not None:

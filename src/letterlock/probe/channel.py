@@ -8,6 +8,7 @@ from typing import Self
 
 from letterlock.model.service import Endpoint
 from letterlock.model.unknown import Cause
+from letterlock.model.wording import Wording
 from letterlock.probe.guard import Guard
 from letterlock.probe.obstacle import Obstacle
 from letterlock.probe.tls import Negotiated, TlsSession, looks_like_tls, not_tls
@@ -121,7 +122,8 @@ class Channel:
         self._left -= len(data)
         if self._left < 0:
             raise Obstacle(
-                f"the server sent more than {self._allowance} bytes", Cause.BROKEN_DIALOGUE
+                Wording("the server sent more than {bytes} bytes", bytes=self._allowance),
+                Cause.BROKEN_DIALOGUE,
             )
         return data
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 from letterlock.model.facts import Greeting
 from letterlock.model.service import MailProtocol
 from letterlock.model.unknown import Cause
+from letterlock.model.wording import Wording
 from letterlock.probe.channel import Channel
 from letterlock.probe.limits import Limits
 from letterlock.probe.obstacle import Obstacle, step
@@ -48,7 +49,7 @@ class Conversation:
         self._events: deque[Event] = deque()
 
     async def banner(self) -> Greeted:
-        return _expect(Greeted, await self._await("the banner", self._limits.banner))
+        return _expect(Greeted, await self._await(Wording("the banner"), self._limits.banner))
 
     async def enter_tls(self) -> None:
         """TLS is up after STARTTLS; a protocol whose server speaks first there is listened to."""
@@ -69,7 +70,10 @@ class Conversation:
             answer = await self.ask(fallback)
         if isinstance(answer, Refused):
             cause = Cause.THROTTLED if answer.temporary else Cause.COMMAND_REFUSED
-            raise Obstacle(f"{answer.command} was refused: {answer.answer}", cause)
+            text = Wording(
+                "{command} was refused: {answer}", command=answer.command, answer=answer.answer
+            )
+            raise Obstacle(text, cause)
         return _expect(Capabilities, answer).lines
 
     async def greeting(self) -> Greeting:
@@ -90,20 +94,24 @@ class Conversation:
         answer = await self.ask(self.dialogue.send_starttls())
         if isinstance(answer, Refused):
             raise Obstacle(
-                f"{answer.command} was offered and then refused: {answer.answer}",
+                Wording(
+                    "{command} was offered and then refused: {answer}",
+                    command=answer.command,
+                    answer=answer.answer,
+                ),
                 Cause.STARTTLS_REFUSED,
             )
 
     async def ask(self, command: bytes) -> Event:
         """Say `command`, one of the dialogue's `send_…`, and wait for its answer."""
-        awaited = f"the answer to {self.dialogue.awaiting}"
+        awaited = Wording("the answer to {command}", command=self.dialogue.awaiting)
         async with step(awaited, self._limits.reply):
             await self.channel.send(command)
         return await self._await(awaited, self._limits.reply)
 
     async def answered(self, said: bytes) -> Event:
         """The answer to the command sent last, of which `said` was received already."""
-        awaited = f"the answer to {self.dialogue.awaiting}"
+        awaited = Wording("the answer to {command}", command=self.dialogue.awaiting)
         async with step(awaited, self._limits.reply):
             self._events += self.dialogue.receive(said)
         return await self._await(awaited, self._limits.reply)
@@ -122,9 +130,9 @@ class Conversation:
 
     async def _say_farewell(self) -> None:
         command = self.dialogue.send_farewell()
-        async with step("the farewell", self._limits.farewell):
+        async with step(Wording("the farewell"), self._limits.farewell):
             await self.channel.send(command)
-        await self._await("the farewell", self._limits.farewell)
+        await self._await(Wording("the farewell"), self._limits.farewell)
 
     async def _await(self, awaited: str, seconds: float) -> Event:
         """The next event; the server's leaving is an Obstacle."""
@@ -134,13 +142,16 @@ class Conversation:
         event = self._events.popleft()
         if isinstance(event, Closing):
             cause = Cause.THROTTLED if event.temporary else Cause.COMMAND_REFUSED
-            raise Obstacle(f"the server closed the session: {event.answer}", cause)
+            raise Obstacle(
+                Wording("the server closed the session: {answer}", answer=event.answer), cause
+            )
         return event
 
 
 def _expect(kind: type[_E], event: Event) -> _E:
     if not isinstance(event, kind):
         raise Obstacle(
-            f"broken dialogue: {event} instead of {kind.__name__}", Cause.BROKEN_DIALOGUE
+            Wording("broken dialogue: {event} instead of {kind}", event=event, kind=kind.__name__),
+            Cause.BROKEN_DIALOGUE,
         )
     return event

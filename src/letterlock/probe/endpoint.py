@@ -11,6 +11,7 @@ from letterlock.model.certificate import KeyType
 from letterlock.model.facts import EndpointFacts, Greeting, Handshake
 from letterlock.model.service import Endpoint, TlsMode
 from letterlock.model.unknown import Cause, Unknown
+from letterlock.model.wording import Wording
 from letterlock.probe.chain import read_chain
 from letterlock.probe.channel import Channel
 from letterlock.probe.conversation import Conversation, dialogue_for
@@ -20,7 +21,7 @@ from letterlock.probe.obstacle import Obstacle, step
 from letterlock.probe.tls import Negotiated, TlsSession, client_context
 from letterlock.wire.dialogue import Dialogue
 
-_NOT_REACHED = Unknown("no TLS session", Cause.NOT_REACHED)
+_NOT_REACHED = Unknown(Wording("no TLS session"), Cause.NOT_REACHED)
 
 
 async def probe_endpoint(
@@ -103,7 +104,7 @@ class _Visit:
 
     async def run(self) -> None:
         try:
-            async with step("the connection", self._limits.connect, late=Cause.NO_ANSWER):
+            async with step(Wording("the connection"), self._limits.connect, late=Cause.NO_ANSWER):
                 channel = await Channel.open(self._endpoint, self._limits.received, self._guard)
         except Obstacle as obstacle:
             self.closed = obstacle.unknown.cause is Cause.CONNECTION_REFUSED
@@ -162,7 +163,7 @@ class _Visit:
 
     async def _negotiate(self, channel: Channel) -> None:
         started = time.monotonic()
-        async with step("the TLS handshake", self._limits.handshake):
+        async with step(Wording("the TLS handshake"), self._limits.handshake):
             self.served = await channel.start_tls(self._session(), implicit=self._implicit)
         self.seconds = time.monotonic() - started
 
@@ -173,10 +174,10 @@ class _Visit:
         except Obstacle:
             return
         self.greeting = Unknown(
-            "no banner; it speaks TLS from the first byte", Cause.TLS_ON_PLAIN_PORT
+            Wording("no banner; it speaks TLS from the first byte"), Cause.TLS_ON_PLAIN_PORT
         )
         self.handshake = None
-        self.inside = Unknown("not asked: TLS is on the wrong port", Cause.NOT_REACHED)
+        self.inside = Unknown(Wording("not asked: TLS is on the wrong port"), Cause.NOT_REACHED)
 
     def _not_begun(self, unknown: Unknown) -> None:
         """Neither greeting nor handshake came about; on implicit TLS no greeting is due."""

@@ -6,11 +6,12 @@ import asyncio
 from dataclasses import dataclass
 
 from letterlock.model.unknown import Cause
+from letterlock.model.wording import Wording
 from letterlock.probe.governor import Fate, Governor, Pace, Turn
 from letterlock.probe.obstacle import Obstacle
 
 _NEVER = float("inf")
-_TOO_LATE = "the server asks us to stay away for longer than this run may take"
+_TOO_LATE = Wording("the server asks us to stay away for longer than this run may take")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

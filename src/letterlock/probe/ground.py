@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from letterlock.model.service import Endpoint, MailProtocol, TlsMode
 from letterlock.model.unknown import Cause
+from letterlock.model.wording import Wording
 from letterlock.probe.channel import Channel
 from letterlock.probe.conversation import Conversation, dialogue_for
 from letterlock.probe.gate import Gate
@@ -154,7 +155,7 @@ class EndpointGround:
         self._pace.resets += conversation.channel.reset
         if self._pace.resets < _RESETS or not self._pace.ever_served:
             return Fate.SERVED
-        self.thwarted = Obstacle("the server no longer answers", Cause.DISCONNECTED)
+        self.thwarted = Obstacle(Wording("the server no longer answers"), Cause.DISCONNECTED)
         return Fate.CUT_OFF
 
     def _judged(self, error: BaseException) -> Fate:
@@ -166,7 +167,9 @@ class EndpointGround:
         return judged
 
     async def _approach(self, turn: Turn, *, in_clear: bool) -> Conversation:
-        async with step("the connection", self._terms.limits.connect, late=Cause.NO_ANSWER):
+        async with step(
+            Wording("the connection"), self._terms.limits.connect, late=Cause.NO_ANSWER
+        ):
             channel = await Channel.open(
                 self._endpoint, self._terms.limits.received, self._terms.guard
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from letterlock.model.unknown import Cause
+from letterlock.model.wording import Wording
 from letterlock.probe.ask import Hello
 from letterlock.probe.channel import Channel
 from letterlock.probe.conversation import Conversation
@@ -26,7 +27,9 @@ async def put_hello(ground: Ground, hello: Hello) -> Answer:
         if answer.outcome in _OPEN:
             await _call_off(conversation.channel, answer.record_version or TLS1_0)
     if answer.outcome is Outcome.PLAIN_TEXT and implicit(ground) and answer.raw.startswith(_LATER):
-        raise Obstacle(f"the server said {answer.raw[:80]!r}", Cause.THROTTLED)
+        raise Obstacle(
+            Wording("the server said {answer}", answer=repr(answer.raw[:80])), Cause.THROTTLED
+        )
     return answer
 
 
@@ -35,7 +38,7 @@ async def _answer(conversation: Conversation, hello: Hello, seconds: float) -> A
     reader = ServerAnswer(sslv2=hello.sslv2)
     heard = False
     try:
-        async with step("the answer to a ClientHello", seconds):
+        async with step(Wording("the answer to a ClientHello"), seconds):
             await channel.send(hello.client_hello)
             while not reader.done:
                 data = await channel.receive()
@@ -54,7 +57,7 @@ async def _call_off(channel: Channel, version: int) -> None:
     head = bytes((ContentType.ALERT,)) + version.to_bytes(2, "big") + b"\x00\x02"
     alerts = (Alert(WARNING, USER_CANCELED), Alert(WARNING, CLOSE_NOTIFY))
     try:
-        async with step("our leave", 1.0):
+        async with step(Wording("our leave"), 1.0):
             await channel.send(b"".join(head + bytes(each) for each in alerts))
     except Obstacle:
         return

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from letterlock.model.unknown import Cause, Unknown
+from letterlock.model.wording import Wording
 from letterlock.wire.error import WireError
 
 
@@ -27,35 +28,52 @@ async def step(awaited: str, seconds: float, late: Cause = Cause.TIMEOUT) -> Asy
         async with asyncio.timeout(seconds):
             yield
     except TimeoutError:
-        raise Obstacle(f"timed out after {seconds:g} s waiting for {awaited}", late) from None
+        raise Obstacle(
+            Wording(
+                "timed out after {seconds} s waiting for {awaited}",
+                seconds=format(seconds, "g"),
+                awaited=awaited,
+            ),
+            late,
+        ) from None
     except WireError as error:
-        raise Obstacle(f"broken dialogue: {error}", Cause.BROKEN_DIALOGUE) from None
+        raise Obstacle(
+            Wording("broken dialogue: {error}", error=error), Cause.BROKEN_DIALOGUE
+        ) from None
     except EOFError:
         raise Obstacle(
-            f"the server closed the connection instead of sending {awaited}", Cause.DISCONNECTED
+            Wording(
+                "the server closed the connection instead of sending {awaited}", awaited=awaited
+            ),
+            Cause.DISCONNECTED,
         ) from None
     except OSError as error:
-        raise network_obstacle(error, f"waiting for {awaited}") from None
+        raise network_obstacle(error, Wording("waiting for {awaited}", awaited=awaited)) from None
 
 
 _UNREACHABLE = {
-    errno.ENETUNREACH: "no route to the network",
-    errno.EHOSTUNREACH: "no route to the host",
-    errno.ENETDOWN: "the network is down",
-    errno.EHOSTDOWN: "the host is down",
-    errno.EADDRNOTAVAIL: "this machine has no address of that family",
-    errno.EAFNOSUPPORT: "this machine does not speak that address family",
-    errno.EACCES: "a local firewall forbids it",
-    errno.EPERM: "a local firewall forbids it",
+    errno.ENETUNREACH: Wording("no route to the network"),
+    errno.EHOSTUNREACH: Wording("no route to the host"),
+    errno.ENETDOWN: Wording("the network is down"),
+    errno.EHOSTDOWN: Wording("the host is down"),
+    errno.EADDRNOTAVAIL: Wording("this machine has no address of that family"),
+    errno.EAFNOSUPPORT: Wording("this machine does not speak that address family"),
+    errno.EACCES: Wording("a local firewall forbids it"),
+    errno.EPERM: Wording("a local firewall forbids it"),
 }
 
 
 def network_obstacle(error: OSError, doing: str) -> Obstacle:
     """The errors of connect(2) and recv(2) in words."""
     if error.errno == errno.ECONNREFUSED:
-        return Obstacle("connection refused", Cause.CONNECTION_REFUSED)
+        return Obstacle(Wording("connection refused"), Cause.CONNECTION_REFUSED)
     if error.errno in _UNREACHABLE:
         return Obstacle(_UNREACHABLE[error.errno], Cause.UNREACHABLE)
     if isinstance(error, ConnectionError):
-        return Obstacle(f"the server reset the connection while {doing}", Cause.DISCONNECTED)
-    return Obstacle(f"{error.strerror or error} while {doing}", Cause.OTHER)
+        return Obstacle(
+            Wording("the server reset the connection while {doing}", doing=doing),
+            Cause.DISCONNECTED,
+        )
+    return Obstacle(
+        Wording("{error} while {doing}", error=error.strerror or error, doing=doing), Cause.OTHER
+    )

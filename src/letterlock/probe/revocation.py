@@ -17,6 +17,7 @@ from letterlock.model.errors import UndeterminedError
 from letterlock.model.facts import EndpointFacts, Handshake
 from letterlock.model.revocation import Revocation, Told
 from letterlock.model.unknown import Cause, Unknown
+from letterlock.model.wording import Wording, joined
 from letterlock.probe.fetch import Bounds, fetch, fetchable
 from letterlock.probe.guard import Guard, anywhere
 
@@ -31,9 +32,9 @@ _LONGEST = 60.0
 #: Bytes of lists that are kept.
 _KEPT = 16 * 1024 * 1024
 
-_NOWHERE = Unknown("the certificate names neither OCSP nor CRL", Cause.NOT_APPLICABLE)
-_NO_ISSUER = Unknown("its issuer's certificate is not at hand", Cause.NOT_REACHED)
-_NO_TIME = Unknown("no time was left to ask", Cause.BUDGET)
+_NOWHERE = Unknown(Wording("the certificate names neither OCSP nor CRL"), Cause.NOT_APPLICABLE)
+_NO_ISSUER = Unknown(Wording("its issuer's certificate is not at hand"), Cause.NOT_REACHED)
+_NO_TIME = Unknown(Wording("no time was left to ask"), Cause.BUDGET)
 
 
 class Inquirer:
@@ -83,7 +84,7 @@ class Inquirer:
                 failures.append(error.what)
         if not failures:
             return Revocation(subject, _NOWHERE)
-        return Revocation(subject, Unknown("; ".join(failures)))
+        return Revocation(subject, Unknown(joined("; ", failures)))
 
     def _ways(self, subject: bytes, issuer: bytes) -> Iterator[tuple[str, Callable[[], Told]]]:
         for url in _usable(_ocsp_urls(subject)):

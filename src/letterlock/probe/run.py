@@ -14,6 +14,7 @@ from letterlock.model.facts import EndpointFacts, Handshake
 from letterlock.model.service import Endpoint, TlsMode
 from letterlock.model.tls_facts import TlsFacts
 from letterlock.model.unknown import Cause, Unknown
+from letterlock.model.wording import Wording
 from letterlock.probe.ask import Ask, Hello, Outcome
 from letterlock.probe.endpoint import probe_endpoint
 from letterlock.probe.gate import Gate
@@ -34,7 +35,7 @@ _ABSENT = (
     Cause.NO_ANSWER,
     Cause.NOT_ADMITTED,
 )
-_INTERRUPTED = Unknown("the run was interrupted before", Cause.INTERRUPTED)
+_INTERRUPTED = Unknown(Wording("the run was interrupted before"), Cause.INTERRUPTED)
 
 
 class Planner(Protocol):
@@ -102,7 +103,7 @@ class Inquiry:
             async with asyncio.timeout_at(self._terms.deadline):
                 await self._ask_everything()
         except TimeoutError:
-            self._over = Unknown("not reached within the time allowed", Cause.BUDGET)
+            self._over = Unknown(Wording("not reached within the time allowed"), Cause.BUDGET)
         self.finished = True
         self.facts()  # so that the planner with all its answers can go
         self._tell()
@@ -222,7 +223,9 @@ class Inquiry:
             if self._over is not None:
                 self._learn(ask, self._over)
             elif not self.account.affords(ask.weight):
-                self._learn(ask, Unknown("no connections left in its budget", Cause.BUDGET))
+                self._learn(
+                    ask, Unknown(Wording("no connections left in its budget"), Cause.BUDGET)
+                )
             else:
                 return ask
         return None

@@ -11,6 +11,7 @@ from OpenSSL import SSL, crypto
 from letterlock.model.certificate import KeyType
 from letterlock.model.cipher_suites import iana_name
 from letterlock.model.unknown import Cause, Unknown
+from letterlock.model.wording import Wording
 from letterlock.probe.obstacle import Obstacle
 from letterlock.wire.lines import readable
 
@@ -92,7 +93,7 @@ class TlsSession:
         except SSL.WantReadError:
             return False
         except SSL.Error as error:
-            raise _obstacle(error, "the handshake failed") from None
+            raise _obstacle(error, Wording("the handshake failed")) from None
         return True
 
     def outgoing(self) -> bytes:
@@ -107,7 +108,7 @@ class TlsSession:
         try:
             self._connection.sendall(data)
         except SSL.Error as error:
-            raise _obstacle(error, "TLS failed") from None
+            raise _obstacle(error, Wording("TLS failed")) from None
         return self.outgoing()
 
     def decrypt(self, data: bytes) -> bytes | None:
@@ -123,7 +124,7 @@ class TlsSession:
             except SSL.ZeroReturnError:
                 return b"".join(pieces) or None
             except SSL.Error as error:
-                raise _obstacle(error, "TLS failed") from None
+                raise _obstacle(error, Wording("TLS failed")) from None
 
     def close(self) -> bytes:
         """Our close_notify, as far as it can be said."""
@@ -158,7 +159,7 @@ _GROUPS = {"prime256v1": "secp256r1", "X25519": "x25519", "X448": "x448"}
 def _group(connection: SSL.Connection) -> str | Unknown:
     name = connection.get_group_name()
     if not name:
-        return Unknown("OpenSSL names no group for this key exchange")
+        return Unknown(Wording("OpenSSL names no group for this key exchange"))
     return _GROUPS.get(name, name)
 
 
@@ -166,7 +167,9 @@ class AlertReceived(Obstacle):
     """The server ended TLS with the alert `name`."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"the server sent the TLS alert {name}", Cause.TLS_ALERT)
+        super().__init__(
+            Wording("the server sent the TLS alert {name}", name=name), Cause.TLS_ALERT
+        )
         self.name = name
 
 
@@ -178,7 +181,8 @@ def _obstacle(error: SSL.Error, doing: str) -> Obstacle:
         _, alert, name = reason.partition("alert ")
         if alert and name:
             return AlertReceived(name.replace(" ", "_"))
-    return Obstacle(f"{doing}: {'; '.join(reasons) or error or 'no reason'}", Cause.TLS_ERROR)
+    why = "; ".join(reasons) or str(error) or Wording("no reason")
+    return Obstacle(Wording("{name}: {what}", name=doing, what=why), Cause.TLS_ERROR)
 
 
 def looks_like_tls(head: bytes) -> bool:
@@ -192,7 +196,14 @@ def not_tls(head: bytes, *, implicit: bool) -> Obstacle:
     if line.isascii() and line.decode("ascii").isprintable():
         if implicit:
             return Obstacle(
-                f"plain text where TLS was expected: {readable(line)!r}", Cause.PLAIN_ON_TLS_PORT
+                Wording("plain text where TLS was expected: {line}", line=repr(readable(line))),
+                Cause.PLAIN_ON_TLS_PORT,
             )
-        return Obstacle(f"the ClientHello was answered by {readable(line)!r}", Cause.TLS_ERROR)
-    return Obstacle(f"not TLS: the answer begins with {head[:8].hex(' ')}", Cause.TLS_ERROR)
+        return Obstacle(
+            Wording("the ClientHello was answered by {answer}", answer=repr(readable(line))),
+            Cause.TLS_ERROR,
+        )
+    return Obstacle(
+        Wording("not TLS: the answer begins with {bytes}", bytes=head[:8].hex(" ")),
+        Cause.TLS_ERROR,
+    )

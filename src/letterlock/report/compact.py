@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from letterlock.model.facts import EndpointFacts
 from letterlock.model.grade import Grade
 from letterlock.model.service import Endpoint, TlsMode
-from letterlock.model.tls_facts import DialogueFacts, ProtocolFacts, TlsFacts
+from letterlock.model.tls_facts import DialogueFacts, Order, ProtocolFacts, TlsFacts
 from letterlock.model.unknown import Unknown
 from letterlock.model.verdict import Verdict
+from letterlock.model.wording import Wording, counted, joined
 from letterlock.report.sheet import (
     Phrase,
     Row,
@@ -24,7 +25,7 @@ from letterlock.report.sheet import (
     profile_phrase,
     scheme,
 )
-from letterlock.report.suites import Tone, suite_grade, suite_tone, version_tone
+from letterlock.report.suites import GRADE_WORDS, Tone, suite_grade, suite_tone, version_tone
 from letterlock.report.text import places
 
 #: How many reasons why a profile is not met are told; --verbose tells all.
@@ -65,9 +66,10 @@ def _profiles(
             phrases = tuple(profile_phrase(one, one.profile, _BREACHES) for one in own.profiles)
             found.setdefault(phrases, []).append(each.endpoint)
     for phrases, at in found.items():
-        where = "" if len(at) == len(those) else f"{places(at, addresses)}: "
-        first = replace(phrases[0], text=f"{where}{phrases[0].text}")
-        yield Row("profile", (first, *phrases[1:]))
+        first = phrases[0]
+        if len(at) != len(those):
+            first = replace(first, text=joined(": ", (places(at, addresses), first.text)))
+        yield Row(Wording("profile"), (first, *phrases[1:]))
 
 
 def compact(facts: EndpointFacts, tls: TlsFacts) -> tuple[Row, ...]:
@@ -75,14 +77,14 @@ def compact(facts: EndpointFacts, tls: TlsFacts) -> tuple[Row, ...]:
     starttls = facts.endpoint.service.tls is TlsMode.STARTTLS
     rows = (
         *_versions(tls),
-        Row("refused", tuple(Phrase(p.name) for p in tls.protocols if p.offered is False)),
+        Row(Wording("refused"), tuple(Phrase(p.name) for p in tls.protocols if p.offered is False)),
         *_groups(tls),
         Row("DH", tuple(map(prime, tls.diffie_hellman))),
-        Row("signatures", tuple(_weak_schemes(tls))),
-        Row("behaviour", tuple(_behaviour(tls))),
-        Row("faults", tuple(_faults(tls))),
+        Row(Wording("signatures"), tuple(_weak_schemes(tls))),
+        Row(Wording("behaviour"), tuple(_behaviour(tls))),
+        Row(Wording("faults"), tuple(_faults(tls))),
         Row("STARTTLS", tuple(_around_starttls(tls.dialogue)) if starttls else ()),
-        Row("left out", tuple(Phrase(each, Tone.DIM) for each in tls.left_out)),
+        Row(Wording("left out"), tuple(Phrase(each, Tone.DIM) for each in tls.left_out)),
     )
     return tuple(row for row in rows if row.phrases)
 
@@ -108,13 +110,19 @@ def _version(protocol: ProtocolFacts) -> Row:
     if isinstance(protocol.offered, Unknown):
         return Row(protocol.name, (_unknown(protocol.offered),))
     tone, note = version_tone(protocol.name)
-    suites = len(protocol.cipher_suites)
-    least = "" if protocol.complete or not suites else " or more"
-    words = f"{suites}{least} suite{'' if suites == 1 else 's'}" if suites else "offered"
-    phrases = [Phrase(words, tone, note), *_kinds(protocol)]
+    phrases = [Phrase(_suites(protocol), tone, note), *_kinds(protocol)]
     if isinstance(protocol.order, str):
         phrases.append(Phrase(order_words(protocol.order)))
     return Row(protocol.name, tuple(phrases))
+
+
+def _suites(protocol: ProtocolFacts) -> str:
+    suites = len(protocol.cipher_suites)
+    if not suites:
+        return Wording("offered")
+    if protocol.complete:
+        return counted("{count} suite", "{count} suites", suites)
+    return counted("{count} or more suite", "{count} or more suites", suites)
 
 
 def _kinds(protocol: ProtocolFacts) -> Iterator[Phrase]:
@@ -126,25 +134,29 @@ def _kinds(protocol: ProtocolFacts) -> Iterator[Phrase]:
     for grade in Grade:
         if same := graded.get(grade.value):
             tone = max((each.tone for each in same), key=list(Tone).index)
-            because = ", ".join(dict.fromkeys(each.text for each in same if each.text))
-            yield Phrase(f"{len(same)} {grade.value}", tone, because)
+            because = joined(", ", dict.fromkeys(each.text for each in same if each.text))
+            words = Wording("{count} {grade}", count=len(same), grade=GRADE_WORDS[grade.value])
+            yield Phrase(words, tone, because)
 
 
 def _groups(tls: TlsFacts) -> Iterator[Row]:
     """One row where all versions have the same."""
     if len({each.groups for each in tls.groups}) == 1:
         first = tls.groups[0]
-        yield Row("groups", (*map(group, first.groups), *_order(first.order)))
+        yield Row(Wording("groups"), (*map(group, first.groups), *_order(first.order)))
         return
     for each in tls.groups:
         names = [_NUMBERS.get(name, name) for name in each.used_in]
         versions = names[0] if len(names) == 1 else f"{names[0]}-{names[-1]}" if names else ""
-        yield Row(f"groups {versions}".strip(), (*map(group, each.groups), *_order(each.order)))
+        label = Wording("groups {versions}", versions=versions) if versions else Wording("groups")
+        yield Row(label, (*map(group, each.groups), *_order(each.order)))
 
 
 def _order(order: object) -> Iterator[Phrase]:
-    if isinstance(order, str):
-        yield Phrase(f"{order}'s order", Tone.DIM)
+    if order is Order.SERVER:
+        yield Phrase(Wording("server's order"), Tone.DIM)
+    elif order is Order.CLIENT:
+        yield Phrase(Wording("client's order"), Tone.DIM)
 
 
 def _weak_schemes(tls: TlsFacts) -> Iterator[Phrase]:
@@ -152,7 +164,7 @@ def _weak_schemes(tls: TlsFacts) -> Iterator[Phrase]:
     phrases = [scheme(name) for name in names]
     weak = [each for each in phrases if each.tone is not Tone.PLAIN]
     if phrases:
-        yield Phrase(f"{len(phrases)} scheme{'' if len(phrases) == 1 else 's'}")
+        yield Phrase(counted("{count} scheme", "{count} schemes", len(phrases)))
     yield from weak
 
 
@@ -165,13 +177,16 @@ def _behaviour(tls: TlsFacts) -> Iterator[Phrase]:
             continue
         tone = yes if value else no
         if tone in (Tone.WEAK, Tone.BAD):
-            yield Phrase(words if value else f"no {words}", tone)
+            yield Phrase(words if value else Wording("no {what}", what=words), tone)
         else:
             fine += 1
     if fine:
-        yield Phrase(f"{fine} answers as they should be", Tone.GOOD)
+        yield Phrase(
+            counted("{count} answers as they should be", "{count} answers as they should be", fine),
+            Tone.GOOD,
+        )
     if unsure:
-        yield Phrase(f"not determined: {', '.join(unsure)}", Tone.DIM)
+        yield Phrase(Wording("not determined: {what}", what=joined(", ", unsure)), Tone.DIM)
 
 
 def _faults(tls: TlsFacts) -> Iterator[Phrase]:
@@ -179,22 +194,27 @@ def _faults(tls: TlsFacts) -> Iterator[Phrase]:
     yield from (Phrase(each.id, fault_tone(each)) for each in tls.known_faults if _is(each.present))
     absent = sum(each.present is False for each in tls.known_faults)
     if absent:
-        others = "1 other not" if absent == 1 else f"{absent} others not"
-        none = absent == len(tls.known_faults)
-        yield Phrase(f"none of {absent}" if none else others, Tone.GOOD)
+        if absent == len(tls.known_faults):
+            words = Wording("none of {count}", count=absent)
+        else:
+            words = counted("{count} other not", "{count} others not", absent)
+        yield Phrase(words, Tone.GOOD)
     unsure = [each.id for each in tls.known_faults if isinstance(each.present, Unknown)]
     if unsure:
-        yield Phrase(f"not determined: {', '.join(unsure)}", Tone.DIM)
+        yield Phrase(Wording("not determined: {what}", what=joined(", ", unsure)), Tone.DIM)
 
 
 def _around_starttls(dialogue: DialogueFacts) -> Iterator[Phrase]:
     """Only what is not as it should be, and what is not known."""
     if _is(dialogue.injection):
-        yield Phrase("commands can be injected", Tone.BAD)
+        yield Phrase(Wording("commands can be injected"), Tone.BAD)
     elif isinstance(dialogue.injection, Unknown) and is_asked(dialogue.injection):
-        yield Phrase(f"injection not determined: {dialogue.injection.reason}", Tone.DIM)
+        yield Phrase(
+            Wording("injection not determined: {reason}", reason=dialogue.injection.reason),
+            Tone.DIM,
+        )
     if _is(dialogue.login_before_tls):
-        yield Phrase("a login is taken before TLS", Tone.BAD)
+        yield Phrase(Wording("a login is taken before TLS"), Tone.BAD)
 
 
 def _is(value: object) -> bool:
@@ -202,4 +222,4 @@ def _is(value: object) -> bool:
 
 
 def _unknown(reason: Unknown) -> Phrase:
-    return Phrase(f"not determined: {reason.reason}", Tone.DIM)
+    return Phrase(Wording("not determined: {what}", what=reason.reason), Tone.DIM)

@@ -16,6 +16,7 @@ from letterlock.model.dns_facts import (
 )
 from letterlock.model.finding import Finding
 from letterlock.model.unknown import Cause, Unknown
+from letterlock.model.wording import Wording, joined
 from letterlock.report.promise_rows import caa_rows, promise_rows, sts_row
 from letterlock.report.sheet import Phrase, Row
 from letterlock.report.suites import Tone
@@ -27,9 +28,16 @@ _TONES = {
 }
 
 
+_WORDS = {
+    Security.SECURE: Wording("secure"),
+    Security.INSECURE: Wording("insecure"),
+    Security.BOGUS: Wording("bogus"),
+}
+
+
 def domain_rows(facts: DomainFacts) -> list[Row]:
     """One row for each kind of record."""
-    rows = [Row("resolver", (_resolver(facts),))]
+    rows = [Row(Wording("resolver"), (_resolver(facts),))]
     if isinstance(facts.exchange, Unknown):
         rows.append(Row("MX", (Phrase(str(facts.exchange)),)))
     else:
@@ -40,22 +48,23 @@ def domain_rows(facts: DomainFacts) -> list[Row]:
 def _resolver(facts: DomainFacts) -> Phrase:
     validates = facts.resolver.validates
     if isinstance(validates, Unknown):
-        return Phrase(facts.resolver.address, Tone.PLAIN, "not known whether it validates")
-    words = "validates" if validates else "does not validate"
+        return Phrase(facts.resolver.address, Tone.PLAIN, Wording("not known whether it validates"))
+    words = Wording("validates") if validates else Wording("does not validate")
     return Phrase(facts.resolver.address, Tone.PLAIN, words)
 
 
 def _exchange(mail: MailExchange) -> Iterator[Phrase]:
     if mail.implicit:
-        yield Phrase("none: the domain's own address", Tone.PLAIN, security(mail.records))
+        yield Phrase(Wording("none: the domain's own address"), Tone.PLAIN, security(mail.records))
     for record in mail.records.records:
         if record.exchange == ".":
-            yield Phrase(f"{record.preference} .", Tone.PLAIN, "no mail is taken")
+            yield Phrase(f"{record.preference} .", Tone.PLAIN, Wording("no mail is taken"))
     preferences = {each.exchange: each.preference for each in reversed(mail.records.records)}
     for host in mail.hosts:
         number = preferences.get(host.name)
         shown = f"{number} {host.name}" if number is not None else host.name
-        yield Phrase(f"{shown}  {_addresses(host)}", _tone(mail.records), security(mail.records))
+        words = Wording("{host}  {addresses}", host=shown, addresses=_addresses(host))
+        yield Phrase(words, _tone(mail.records), security(mail.records))
 
 
 def _addresses(host: HostAddresses) -> str:
@@ -69,12 +78,14 @@ def _addresses(host: HostAddresses) -> str:
         ),
         None,
     )
-    return f"not determined: {missing.reason}" if missing else "no address"
+    if missing is None:
+        return Wording("no address")
+    return Wording("not determined: {what}", what=missing.reason)
 
 
 def security(answer: Answer[object]) -> str:
     """In a word; nothing where it is not known."""
-    return "" if isinstance(answer.security, Unknown) else answer.security.value
+    return "" if isinstance(answer.security, Unknown) else _WORDS[answer.security]
 
 
 def _tone(answer: Answer[object]) -> Tone:
@@ -93,7 +104,7 @@ def host_rows(host: HostDns, findings: Iterable[Finding]) -> list[Row]:
         if isinstance(found.answer, Unknown):
             rows.append(Row(label, (Phrase(str(found.answer), Tone.WEAK),)))
         elif found.answer.bogus:
-            rows.append(Row(label, (Phrase("bogus", Tone.BAD, found.answer.why),)))
+            rows.append(Row(label, (Phrase(Wording("bogus"), Tone.BAD, found.answer.why),)))
         elif found.answer.records:
             phrases = [_tlsa(record, host, found) for record in found.answer.records]
             rows.append(Row(label, tuple(phrases), stacked=True))
@@ -109,5 +120,7 @@ def _tlsa(record: TlsaRecord, host: HostDns, found: TlsaSet) -> Phrase:
         return Phrase(str(record), Tone.BAD, reason)
     matched = dict.fromkeys(kind for kind, one in held if one.matches)
     if matched:
-        return Phrase(str(record), Tone.GOOD, f"matches {', '.join(matched)}")
-    return Phrase(str(record), Tone.PLAIN, "matches nothing that is served" if held else "")
+        return Phrase(str(record), Tone.GOOD, Wording("matches {what}", what=joined(", ", matched)))
+    return Phrase(
+        str(record), Tone.PLAIN, Wording("matches nothing that is served") if held else ""
+    )

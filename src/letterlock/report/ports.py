@@ -9,6 +9,7 @@ from letterlock.model.facts import EndpointFacts, Greeting, Handshake
 from letterlock.model.tls_facts import ProtocolFacts
 from letterlock.model.unknown import Cause, Unknown
 from letterlock.model.verdict import Grade, Letter
+from letterlock.model.wording import Wording, in_context, joined
 from letterlock.report.served import Served
 from letterlock.report.sheet import Phrase
 from letterlock.report.suites import Tone, version_tone
@@ -16,14 +17,14 @@ from letterlock.report.suites import Tone, version_tone
 UNREACHED = (Cause.CONNECTION_REFUSED, Cause.UNREACHABLE, Cause.NO_ANSWER)
 #: The cause of failure in a word, and how it is meant.
 CAUSES = {
-    Cause.CONNECTION_REFUSED: Phrase("closed", Tone.DIM),
-    Cause.UNREACHABLE: Phrase("no route", Tone.DIM),
-    Cause.NO_ANSWER: Phrase("no answer", Tone.DIM),
-    Cause.STARTTLS_REFUSED: Phrase("refused", Tone.BAD),
-    Cause.TLS_ALERT: Phrase("fails", Tone.BAD),
-    Cause.TLS_ERROR: Phrase("fails", Tone.BAD),
-    Cause.PLAIN_ON_TLS_PORT: Phrase("plain text", Tone.BAD),
-    Cause.TLS_ON_PLAIN_PORT: Phrase("misplaced", Tone.BAD),
+    Cause.CONNECTION_REFUSED: Phrase(Wording("closed"), Tone.DIM),
+    Cause.UNREACHABLE: Phrase(Wording("no route"), Tone.DIM),
+    Cause.NO_ANSWER: Phrase(Wording("no answer"), Tone.DIM),
+    Cause.STARTTLS_REFUSED: Phrase(Wording("refused"), Tone.BAD),
+    Cause.TLS_ALERT: Phrase(Wording("fails"), Tone.BAD),
+    Cause.TLS_ERROR: Phrase(Wording("fails"), Tone.BAD),
+    Cause.PLAIN_ON_TLS_PORT: Phrase(Wording("plain text"), Tone.BAD),
+    Cause.TLS_ON_PLAIN_PORT: Phrase(Wording("misplaced"), Tone.BAD),
 }
 _GRADES = {
     Letter.A: Tone.GOOD,
@@ -39,11 +40,11 @@ def tls_phrase(each: EndpointFacts) -> Phrase:
     """How TLS begins there, or why it does not."""
     if isinstance(each.handshake, Handshake):
         if isinstance(each.greeting, Unknown):
-            return Phrase("misplaced", Tone.BAD)
-        return Phrase("implicit" if each.greeting is None else "STARTTLS", Tone.GOOD)
+            return Phrase(Wording("misplaced"), Tone.BAD)
+        return Phrase(Wording("implicit") if each.greeting is None else "STARTTLS", Tone.GOOD)
     if each.handshake is None:
-        return Phrase("none", Tone.BAD)
-    return CAUSES.get(each.handshake.cause, Phrase("unknown", Tone.WEAK))
+        return Phrase(in_context("no TLS", "none"), Tone.BAD)
+    return CAUSES.get(each.handshake.cause, Phrase(Wording("unknown"), Tone.WEAK))
 
 
 def why_not_connected(each: EndpointFacts) -> str:
@@ -55,7 +56,7 @@ def why_not_connected(each: EndpointFacts) -> str:
 def grade_phrase(grade: Grade | Unknown) -> Phrase:
     if isinstance(grade, Unknown):
         return Phrase("?", Tone.DIM, grade.reason)
-    return Phrase(grade.letter.value, _GRADES[grade.letter], "; ".join(grade.because))
+    return Phrase(grade.letter.value, _GRADES[grade.letter], joined("; ", grade.because))
 
 
 def version_phrases(each: EndpointFacts) -> Iterator[Phrase]:
@@ -84,13 +85,14 @@ def certificate_phrase(each: EndpointFacts, served: Served, at: datetime) -> Phr
     if not isinstance(each.handshake, Handshake):
         return Phrase("")
     if not each.handshake.chain:
-        return Phrase("✗ none", Tone.BAD)
+        return Phrase(Wording("✗ none"), Tone.BAD)
     left = (each.handshake.chain[0].not_after - at) // timedelta(days=1)
     letters = served.letters(each)
-    words = (f"{letters} " if letters else "") + (f"{left} d" if left >= 0 else "expired")
+    life = Wording("{days} d", days=left) if left >= 0 else Wording("expired")
+    words = joined(" ", (letters, life)) if letters else life
     if each.handshake.verdict.accepted:
-        return Phrase(f"✓ {words}", Tone.GOOD)
-    return Phrase(f"✗ {words}", Tone.BAD)
+        return Phrase(joined(" ", ("✓", words)), Tone.GOOD)
+    return Phrase(joined(" ", ("✗", words)), Tone.BAD)
 
 
 def open_logins(each: EndpointFacts) -> tuple[str, ...]:
@@ -103,4 +105,4 @@ def login_phrase(each: EndpointFacts) -> Phrase:
         return Phrase("")
     logins = open_logins(each)
     tone = Tone.WEAK if each.from_same_address else Tone.BAD
-    return Phrase(", ".join(logins), tone) if logins else Phrase("no")
+    return Phrase(joined(", ", logins), tone) if logins else Phrase(Wording("no"))

@@ -7,6 +7,7 @@ from enum import StrEnum
 from letterlock.model.cipher_suites import CipherSuite, cipher_suite_named
 from letterlock.model.grade import Grade
 from letterlock.model.named_groups import group_named
+from letterlock.model.wording import Wording
 
 
 class Tone(StrEnum):
@@ -22,6 +23,15 @@ class Tone(StrEnum):
 _SMALL_BLOCKS = ("3DES", "IDEA", "RC2", "DES", "GOST")
 
 
+#: NCSC-NL's levels in words.
+GRADE_WORDS = {
+    Grade.GOOD.value: Wording("good"),
+    Grade.SUFFICIENT.value: Wording("sufficient"),
+    Grade.PHASE_OUT.value: Wording("phase-out"),
+    Grade.INSUFFICIENT.value: Wording("insufficient"),
+}
+
+
 def suite_tone(iana: str) -> tuple[Tone, str]:
     """The tone of a suite and what is weak about it, empty where nothing is (RFC 9325 sections 4.1
     and 4.2, RFC 7465, RFC 8429)."""
@@ -32,11 +42,11 @@ def suite_tone(iana: str) -> tuple[Tone, str]:
     if broken:
         return Tone.BAD, broken
     if suite.cipher in _SMALL_BLOCKS:
-        return Tone.WEAK, "64-bit blocks"
+        return Tone.WEAK, Wording("64-bit blocks")
     if not suite.forward_secrecy:
-        return Tone.WEAK, "no forward secrecy"
+        return Tone.WEAK, Wording("no forward secrecy")
     if suite.mode == "CCM_8":
-        return Tone.WEAK, "a short tag"
+        return Tone.WEAK, Wording("a short tag")
     if suite.mode == "CBC":
         return Tone.PLAIN, "CBC"
     recommended = suite.grade in (Grade.GOOD, Grade.SUFFICIENT)
@@ -45,11 +55,11 @@ def suite_tone(iana: str) -> tuple[Tone, str]:
 
 def _broken(suite: CipherSuite) -> str:
     words = (
-        (suite.is_null, "no encryption"),
-        (suite.is_anonymous, "anonymous"),
-        (suite.is_export, "export"),
+        (suite.is_null, Wording("no encryption")),
+        (suite.is_anonymous, Wording("anonymous")),
+        (suite.is_export, Wording("export")),
         (suite.cipher == "RC4", "RC4"),
-        (suite.key_bits < 112, "a short key"),
+        (suite.key_bits < 112, Wording("a short key")),
     )
     return next((word for is_so, word in words if is_so), "")
 
@@ -60,6 +70,11 @@ def suite_grade(iana: str) -> str:
     if suite is None:
         return Grade.INSUFFICIENT.value if iana.startswith("SSL_CK") else ""
     return suite.grade.value
+
+
+def grade_word(iana: str) -> str:
+    """The level in words for people; empty where there is none."""
+    return GRADE_WORDS.get(suite_grade(iana), "")
 
 
 def openssl_name(iana: str) -> str | None:
@@ -86,10 +101,10 @@ def has_broken_hash(scheme: str) -> bool:
 
 
 _VERSION_TONES = {
-    "SSLv2": (Tone.BAD, "broken"),
-    "SSLv3": (Tone.BAD, "broken"),
-    "TLSv1": (Tone.WEAK, "old"),
-    "TLSv1.1": (Tone.WEAK, "old"),
+    "SSLv2": (Tone.BAD, Wording("broken")),
+    "SSLv3": (Tone.BAD, Wording("broken")),
+    "TLSv1": (Tone.WEAK, Wording("old")),
+    "TLSv1.1": (Tone.WEAK, Wording("old")),
     "TLSv1.2": (Tone.GOOD, ""),
     "TLSv1.3": (Tone.GOOD, ""),
 }

@@ -14,6 +14,7 @@ from letterlock.model.dns_facts import (
 )
 from letterlock.model.errors import UndeterminedError
 from letterlock.model.unknown import Cause, Unknown
+from letterlock.model.wording import Wording
 from letterlock.probe.lookup.resolver import Resolver, text
 
 #: Hosts looked at, and addresses of each family of a host: a domain with more is told so.
@@ -75,4 +76,4 @@ def _addresses(name: str, kind: str, resolver: Resolver) -> Answer[str] | Unknow
     return Answer(found.name, kept, found.security, found.exists, found.aliases, found.why)
 
 
-_NOT_ASKED = Unknown("an address in a host name's place", Cause.NOT_APPLICABLE)
+_NOT_ASKED = Unknown(Wording("an address in a host name's place"), Cause.NOT_APPLICABLE)

@@ -15,6 +15,7 @@ from letterlock.model.dns_facts import (
     TlsaSet,
 )
 from letterlock.model.unknown import Unknown
+from letterlock.model.wording import Wording
 from letterlock.probe.lookup.caa import look_up_caa
 from letterlock.probe.lookup.domain import host_addresses
 from letterlock.probe.lookup.resolver import Resolver
@@ -47,7 +48,7 @@ def _tlsa(host: HostAddresses, port: int, resolver: Resolver) -> Answer[TlsaReco
     """Where the host is an alias, the name that it stands for is asked first (RFC 7671 section
     7)."""
     names = dict.fromkeys((*host.aliases[-1:], host.name))
-    found: Answer[TlsaRecord] | Unknown = Unknown("no name to ask for")
+    found: Answer[TlsaRecord] | Unknown = Unknown(Wording("no name to ask for"))
     for name in names:
         found = resolver.look_up(f"_{port}._tcp.{name}", "TLSA", tlsa_record)
         if isinstance(found, Unknown) or found.records or found.bogus:

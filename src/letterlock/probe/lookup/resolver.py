@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from letterlock.model.dns_facts import Answer, ResolverFacts, Security
 from letterlock.model.errors import InputError, UndeterminedError
 from letterlock.model.unknown import Cause, Unknown
+from letterlock.model.wording import Wording, joined
 
 if TYPE_CHECKING:
     from dns.message import Message
@@ -119,11 +120,15 @@ class Resolver:
     def _broken_only_when_checked(self, name: str, kind: str, reply: Message) -> Message | Unknown:
         """The reply without validation, where validation is what failed: it is had with CD, and
         still not without (RFC 4035 section 3.2.2)."""
-        failure = Unknown(
-            f"the resolver answers {_rcode(reply)} for {kind} of {name}"
-            + (f" ({words})" if (words := _extended(reply)) else ""),
-            Cause.DNS_FAILURE,
+        text = Wording(
+            "the resolver answers {code} for {kind} of {name}",
+            code=_rcode(reply),
+            kind=kind,
+            name=name,
         )
+        if why := _extended(reply):
+            text = Wording("{text} ({why})", text=text, why=why)
+        failure = Unknown(text, Cause.DNS_FAILURE)
         if _rcode(reply) != "SERVFAIL" or _codes(reply) & _NOT_SIGNATURES:
             return failure
         unchecked = self._ask(name, kind, unchecked=True)
@@ -141,7 +146,7 @@ class Resolver:
         if isinstance(validates, Unknown):
             return validates
         if not validates:
-            return Unknown("the resolver does not validate", Cause.DNS_FAILURE)
+            return Unknown(Wording("the resolver does not validate"), Cause.DNS_FAILURE)
         return Security.SECURE if reply.flags & dns.flags.AD else Security.INSECURE
 
     def _try_validation(self) -> bool | Unknown:
@@ -164,7 +169,7 @@ class Resolver:
             if not isinstance(unchecked, Unknown) and unchecked.answer:
                 return True
         return Unknown(
-            "no name with broken signatures could be had to try the resolver with",
+            Wording("no name with broken signatures could be had to try the resolver with"),
             Cause.DNS_FAILURE,
         )
 
@@ -178,23 +183,32 @@ class Resolver:
         try:
             query = dns.message.make_query(f"{name.rstrip('.')}.", kind, want_dnssec=True)
         except (dns.exception.DNSException, ValueError) as error:
-            return Unknown(f"{name} cannot be asked for: {_words(error)}", Cause.DNS_FAILURE)
+            return Unknown(
+                Wording("{name} cannot be asked for: {error}", name=name, error=_words(error)),
+                Cause.DNS_FAILURE,
+            )
         query.flags |= dns.flags.AD | (dns.flags.CD if unchecked else 0)
-        reason = ""
+        reason: str = ""
         for address, port in self.servers * _TRIES:
             try:
                 reply, _ = dns.query.udp_with_fallback(
                     query, address, timeout=self.patience, port=port, ignore_unexpected=True
                 )
             except dns.exception.Timeout:
-                reason = f"no answer within {self.patience:g} s"
+                reason = Wording("no answer within {seconds} s", seconds=format(self.patience, "g"))
             except (dns.exception.DNSException, OSError, EOFError, ValueError) as error:
                 reason = _words(error)
             else:
                 return reply
-        asked = ", ".join(dict.fromkeys(address for address, _ in self.servers))
+        asked = joined(", ", dict.fromkeys(address for address, _ in self.servers))
         return Unknown(
-            f"the resolver {asked} does not answer for {kind} of {name}: {reason}",
+            Wording(
+                "the resolver {resolver} does not answer for {kind} of {name}: {reason}",
+                resolver=asked,
+                kind=kind,
+                name=name,
+                reason=reason,
+            ),
             Cause.DNS_FAILURE,
         )
 
@@ -207,11 +221,18 @@ def _answer(
     import dns.rcode
 
     if not isinstance(reply, dns.message.QueryMessage):
-        return Unknown(f"the answer for {name} is none to a question", Cause.DNS_FAILURE)
+        return Unknown(
+            Wording("the answer for {name} is none to a question", name=name), Cause.DNS_FAILURE
+        )
     try:
         chain = reply.resolve_chaining()
     except (dns.exception.DNSException, ValueError) as error:
-        return Unknown(f"the answer for {name} makes no sense: {_words(error)}", Cause.DNS_FAILURE)
+        return Unknown(
+            Wording(
+                "the answer for {name} makes no sense: {error}", name=name, error=_words(error)
+            ),
+            Cause.DNS_FAILURE,
+        )
     aliases = tuple(text(each[0].target) for each in chain.cnames)
     records = tuple(chain.answer) if chain.answer is not None else ()
     exists = reply.rcode() != dns.rcode.NXDOMAIN

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from letterlock.model.tls_facts import Behaviour, ProtocolFacts, Resumption, Ternary
 from letterlock.model.unknown import Cause, Unknown
+from letterlock.model.wording import Wording
 from letterlock.probe.ask import EarlyData, ProcedureName, Renegotiated, Resumed
 from letterlock.probe.plan import groups, suites
 from letterlock.probe.plan.record import Record, Sighting
@@ -13,9 +14,9 @@ from letterlock.probe.plan.riders import Rider, Riders
 from letterlock.probe.plan.scripts import RESUME_12, RESUME_13, Scripts
 from letterlock.wire.tls.code_points import ExtensionType
 
-_ONLY_TLS13 = Unknown("TLS 1.3 settles it: nothing below is offered", Cause.NOT_APPLICABLE)
+_ONLY_TLS13 = Unknown(Wording("TLS 1.3 settles it: nothing below is offered"), Cause.NOT_APPLICABLE)
 _NO_CBC = Unknown(
-    "no CBC suite was chosen: there is nothing that it would change", Cause.NOT_APPLICABLE
+    Wording("no CBC suite was chosen: there is nothing that it would change"), Cause.NOT_APPLICABLE
 )
 
 
@@ -105,7 +106,7 @@ def _resumption(scripts: Scripts, missing: Unknown) -> Resumption:
         if isinstance(outcome, Resumed):
             found: bool | None = getattr(outcome, field)
             return (
-                Unknown("the version does not have it", Cause.NOT_APPLICABLE)
+                Unknown(Wording("the version does not have it"), Cause.NOT_APPLICABLE)
                 if found is None
                 else found
             )

@@ -9,6 +9,7 @@ from functools import partial
 
 from letterlock.model.cipher_suites import CipherSuite
 from letterlock.model.unknown import Unknown
+from letterlock.model.wording import Wording
 from letterlock.probe.plan import groups, signatures, suites
 from letterlock.probe.plan import riders as riding
 from letterlock.probe.plan.ladder import Ladder
@@ -21,7 +22,7 @@ from letterlock.wire.tls.client_hello import Offer
 from letterlock.wire.tls.code_points import SSL3, TLS1_2, TLS1_3, version_name
 
 #: Refused what it had agreed to, or chose what it was not offered: answers that fit no order.
-_CONTRADICTION = Unknown("the server contradicts its own answers")
+_CONTRADICTION = Unknown(Wording("the server contradicts its own answers"))
 
 
 #: The ladder of schemes for suites of whatever authentication.
@@ -306,7 +307,14 @@ class Course:
             case Answer(version=int(version)) if version < self.version:
                 return self._lower(sent, version)
             case _:
-                self._stop(sent, Unknown(f"a hello of {self.name} was answered with a higher one"))
+                self._stop(
+                    sent,
+                    Unknown(
+                        Wording(
+                            "a hello of {version} was answered with a higher one", version=self.name
+                        )
+                    ),
+                )
         return None
 
     def _stop(self, sent: Sent, reason: Unknown) -> None:

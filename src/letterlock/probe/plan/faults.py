@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from letterlock.model.cipher_suites import CipherSuite, suite_name
 from letterlock.model.tls_facts import Behaviour, DiffieHellman, KnownFault, Ternary
 from letterlock.model.unknown import Unknown
+from letterlock.model.wording import Wording
 from letterlock.probe.ask import ProcedureName, Tried
 from letterlock.probe.plan import suites
 from letterlock.probe.plan.course import Course
@@ -52,7 +53,7 @@ def deduced(
         return _offered(fault, among, test, missing)
 
     return (
-        KnownFault("drown", sslv2, "SSLv2 is offered" if sslv2 is True else ""),
+        KnownFault("drown", sslv2, Wording("SSLv2 is offered") if sslv2 is True else ""),
         offered("poodle", ssl3, suites.is_cbc),
         offered("freak", below, lambda one: one.is_export and one.key_exchange == "RSA"),
         _logjam(offered("logjam", below, _export_dhe), primes),
@@ -72,7 +73,9 @@ def _logjam(exported: KnownFault, primes: Iterable[DiffieHellman]) -> KnownFault
     small = [prime for prime in primes if prime.bits <= _LOGJAM_BITS]
     if exported.present is True or not small:
         return exported
-    return KnownFault("logjam", True, f"a Diffie-Hellman prime of {small[0].bits} bits")
+    return KnownFault(
+        "logjam", True, Wording("a Diffie-Hellman prime of {bits} bits", bits=small[0].bits)
+    )
 
 
 def _offered(
@@ -83,7 +86,11 @@ def _offered(
     for course in among:
         for code in course.suites.found:
             if test(suites.suite(code)):
-                return KnownFault(fault, True, f"{course.name} with {suite_name(code)}")
+                return KnownFault(
+                    fault,
+                    True,
+                    Wording("{version} with {suite}", version=course.name, suite=suite_name(code)),
+                )
     for course in among:
         unasked = (*course.suites.rest, *course.suites.skipped)
         if any(test(suites.suite(code)) for code in unasked):

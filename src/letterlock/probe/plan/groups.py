@@ -9,6 +9,7 @@ from functools import cache
 from letterlock.model.named_groups import named_groups
 from letterlock.model.tls_facts import DiffieHellman, Ternary
 from letterlock.model.unknown import Cause, Unknown
+from letterlock.model.wording import Wording
 from letterlock.wire.tls.code_points import TLS1_3
 from letterlock.wire.tls.key_exchange import DhParams, EcdhParams
 
@@ -69,4 +70,8 @@ def reuse(seen: Iterable[DhParams | EcdhParams], missing: Unknown) -> Ternary:
         return True
     if any(len(publics) > 1 for publics in values.values()):
         return False
-    return Unknown("fewer than two values were seen", Cause.NOT_APPLICABLE) if values else missing
+    return (
+        Unknown(Wording("fewer than two values were seen"), Cause.NOT_APPLICABLE)
+        if values
+        else missing
+    )

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable
 
 from letterlock.model.tls_facts import NOT_ASKED, Order
 from letterlock.model.unknown import Cause, Unknown
+from letterlock.model.wording import Wording
 
 Strike = Callable[[int], Iterable[int]]
 
-ONE_ONLY = Unknown("there is only one: nothing to put in order", Cause.NOT_APPLICABLE)
-INCONSISTENT = Unknown("the server's choices contradict each other")
+ONE_ONLY = Unknown(Wording("there is only one: nothing to put in order"), Cause.NOT_APPLICABLE)
+INCONSISTENT = Unknown(Wording("the server's choices contradict each other"))
 
 
 class Ladder:

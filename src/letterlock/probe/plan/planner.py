@@ -14,6 +14,7 @@ from letterlock.model.tls_facts import (
     TlsFacts,
 )
 from letterlock.model.unknown import Cause, Unknown
+from letterlock.model.wording import Wording
 from letterlock.probe.ask import (
     Ask,
     HandshakeResult,
@@ -39,7 +40,7 @@ from letterlock.wire.tls.sslv2 import Sslv2ClientHello
 #: Versions below TLS 1.3, best first: the order in which they are met.
 _BELOW = (TLS1_2, TLS1_1, TLS1_0, SSL3)
 _SSLV2 = "SSLv2 hello"
-_BUDGET = Unknown("connection budget", Cause.BUDGET)
+_BUDGET = Unknown(Wording("connection budget"), Cause.BUDGET)
 
 
 class Planner:
@@ -305,12 +306,12 @@ class Planner:
 
     def _left_out(self) -> tuple[str, ...]:
         said = [
-            f"{course.name}: {course.obstacle.reason}"
+            Wording("{name}: {what}", name=course.name, what=course.obstacle.reason)
             for course in self._ascending()
             if course.obstacle is not None
         ]
         if self._broke:
-            said.append("the rest: connection budget")
+            said.append(Wording("the rest: connection budget"))
         return tuple(said)
 
 

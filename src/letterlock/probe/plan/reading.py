@@ -12,6 +12,7 @@ from letterlock.certs.trust import TrustStore
 from letterlock.model.certificate import Certificate, ChainVerdict
 from letterlock.model.tls_facts import Stapled
 from letterlock.model.unknown import Unknown
+from letterlock.model.wording import Wording
 from letterlock.probe.chain import read_chain
 
 
@@ -31,10 +32,13 @@ class ChainReader:
         try:
             read = ocsp.load_der_ocsp_response(response)
             if read.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
-                return Stapled(Unknown(f"the responder said {read.response_status.name.lower()}"))
+                said = read.response_status.name.lower()
+                return Stapled(Unknown(Wording("the responder said {status}", status=said)))
             return Stapled(read.certificate_status.name.lower())
         except ValueError as error:
-            return Stapled(Unknown(f"the stapled response cannot be read: {error}"))
+            return Stapled(
+                Unknown(Wording("the stapled response cannot be read: {error}", error=error))
+            )
 
     def timestamps(self, leaf: bytes) -> int | Unknown:
         """RFC 6962 section 3.3."""
@@ -46,5 +50,7 @@ class ChainReader:
         except x509.ExtensionNotFound:
             return 0
         except (ValueError, TypeError, x509.DuplicateExtension) as error:
-            return Unknown(f"the certificate's timestamps cannot be read: {error}")
+            return Unknown(
+                Wording("the certificate's timestamps cannot be read: {error}", error=error)
+            )
         return len(found.value)

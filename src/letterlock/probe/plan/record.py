@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from letterlock.model.cipher_suites import cipher_suite
 from letterlock.model.unknown import Unknown
+from letterlock.model.wording import Wording
 from letterlock.probe.plan.riders import Rider
 from letterlock.wire.tls.answer import Answer, Outcome
 from letterlock.wire.tls.client_hello import Offer
@@ -84,4 +85,4 @@ def read(answer: Answer) -> Answer | Refusal | Unknown:
         case Outcome.SSLV2_HELLO:
             return Refusal(None)
     reason = answer.reason or answer.outcome.value
-    return Unknown(f"the hello's answer cannot be read: {reason}")
+    return Unknown(Wording("the hello's answer cannot be read: {reason}", reason=reason))

@@ -12,6 +12,7 @@ from enum import StrEnum
 from letterlock.model.tls_facts import Ternary
 from letterlock.model.tls_names import alert_name
 from letterlock.model.unknown import Unknown
+from letterlock.model.wording import Wording
 from letterlock.wire.tls.client_hello import ClientHello, Offer
 from letterlock.wire.tls.code_points import FALLBACK_SCSV, TLS1_0, TLS1_2, TLS1_3, grease
 from letterlock.wire.tls.extensions import Extension, padding
@@ -126,9 +127,9 @@ class Riders:
 
     def suspect(self, rider: Rider, alert: int | None) -> None:
         """Refused with it; not yet known to be agreed to without."""
-        reason = "closed" if alert is None else alert_name(alert)
+        reason = Wording("closed") if alert is None else alert_name(alert)
         self.agreed[rider] = Unknown(
-            f"refused ({reason}), and whether because of this is not known"
+            Wording("refused ({reason}), and whether because of this is not known", reason=reason)
         )
         self._suspected[rider] = alert
 
@@ -149,4 +150,6 @@ class Riders:
         if alert is None or alert == _INAPPROPRIATE_FALLBACK:
             return True
         name = alert_name(alert)
-        return Unknown(f"a fallback was refused by {name} instead of inappropriate_fallback")
+        return Unknown(
+            Wording("a fallback was refused by {name} instead of inappropriate_fallback", name=name)
+        )

@@ -10,6 +10,7 @@ from letterlock.model.service import Endpoint, TlsMode
 from letterlock.model.signature_schemes import scheme_name, signature_scheme
 from letterlock.model.tls_facts import Depth
 from letterlock.model.unknown import Cause, Unknown
+from letterlock.model.wording import Wording
 from letterlock.probe.ask import (
     AroundStarttls,
     Ask,
@@ -51,7 +52,7 @@ _FULL = (
 )
 
 _NO_DIALOGUE = Unknown(
-    "TLS begins with the first byte: there is no dialogue before it", Cause.NOT_APPLICABLE
+    Wording("TLS begins with the first byte: there is no dialogue before it"), Cause.NOT_APPLICABLE
 )
 
 
@@ -178,10 +179,10 @@ class Scripts:
 
     def _handshake(self, key: str) -> TlsOptions | object | None:
         if self._below is not None or not self._tls13:
-            return Unknown("the certificates are seen without it", Cause.NOT_APPLICABLE)
+            return Unknown(Wording("the certificates are seen without it"), Cause.NOT_APPLICABLE)
         sni = None if key == HANDSHAKES[2] else self.shared.sni
         if key == HANDSHAKES[2] and self.shared.sni is None:
-            return Unknown("there is no name to leave out", Cause.NOT_APPLICABLE)
+            return Unknown(Wording("there is no name to leave out"), Cause.NOT_APPLICABLE)
         schemes: tuple[str, ...] = ()
         if key != HANDSHAKES[2] and self.shared.depth is not Depth.VERDICT:
             schemes = _schemes(key.split()[1])
@@ -189,27 +190,31 @@ class Scripts:
 
     def _heartbleed(self) -> TlsOptions | object | None:
         if self._below is None:
-            return self._lacking(Tried(present=False, evidence="nothing below TLS 1.3 is offered"))
+            return self._lacking(
+                Tried(present=False, evidence=Wording("nothing below TLS 1.3 is offered"))
+            )
         below = self.shared.record.below_tls13()
         if any(each.answer.extensions.has(ExtensionType.HEARTBEAT) for each in below):
             return self._options(self._below)
-        return Tried(present=False, evidence="the heartbeat extension is not answered")
+        return Tried(present=False, evidence=Wording("the heartbeat extension is not answered"))
 
     def _ccs(self) -> TlsOptions | object | None:
         if self._below is None:
-            return self._lacking(Tried(present=False, evidence="nothing below TLS 1.3 is offered"))
+            return self._lacking(
+                Tried(present=False, evidence=Wording("nothing below TLS 1.3 is offered"))
+            )
         return self._options(self._below)
 
     def _renegotiate(self) -> TlsOptions | object | None:
         if self._below is None:
             return self._lacking(
-                Renegotiated(accepted=False, evidence="TLS 1.3 has no renegotiation")
+                Renegotiated(accepted=False, evidence=Wording("TLS 1.3 has no renegotiation"))
             )
         return self._options(self._below)
 
     def _resume_12(self) -> TlsOptions | object | None:
         if self._below is None:
-            why = Unknown("no version below TLS 1.3 is offered", Cause.NOT_APPLICABLE)
+            why = Unknown(Wording("no version below TLS 1.3 is offered"), Cause.NOT_APPLICABLE)
             return self._lacking(why)
         if not self._seen_enough:
             return None
@@ -250,7 +255,9 @@ class Scripts:
 
     def _resume_13(self) -> TlsOptions | object | None:
         if not self._tls13:
-            return self._lacking(Unknown("TLS 1.3 is not offered", Cause.NOT_APPLICABLE), TLS1_3)
+            return self._lacking(
+                Unknown(Wording("TLS 1.3 is not offered"), Cause.NOT_APPLICABLE), TLS1_3
+            )
         if _AROUND not in self.outcomes:
             return None
         options = self._options(self.courses[TLS1_3])
@@ -274,14 +281,16 @@ class Scripts:
 
     def _ticketbleed(self) -> TlsOptions | object | None:
         if self._below is None:
-            return self._lacking(Tried(present=False, evidence="nothing below TLS 1.3 is offered"))
+            return self._lacking(
+                Tried(present=False, evidence=Wording("nothing below TLS 1.3 is offered"))
+            )
         if not self._seen_enough:
             return None
         if not self._gives_tickets:
-            return Tried(present=False, evidence="no tickets are given")
+            return Tried(present=False, evidence=Wording("no tickets are given"))
         if self._tls13:
             # F5's fault of 2016 (CVE-2016-9244) was mended two years before it spoke TLS 1.3.
-            return Tried(present=False, evidence="TLS 1.3 is offered, by later software")
+            return Tried(present=False, evidence=Wording("TLS 1.3 is offered, by later software"))
         return self._options(self._below)
 
     def _robot(self) -> TlsOptions | object | None:
@@ -291,9 +300,9 @@ class Scripts:
             if codes and course.version >= TLS1_0:
                 return self._options(course, codes)
         if any(course.obstacle is not None for course in below):
-            return Unknown("whether RSA key exchange is offered was not determined")
+            return Unknown(Wording("whether RSA key exchange is offered was not determined"))
         if all(course.suites.exhausted for course in below):
-            return Tried(present=False, evidence="RSA key exchange is not offered")
+            return Tried(present=False, evidence=Wording("RSA key exchange is not offered"))
         return None
 
 

@@ -10,6 +10,7 @@ from letterlock.model.named_groups import group_name
 from letterlock.model.signature_schemes import scheme_name
 from letterlock.model.tls_facts import NOT_ASKED, DialogueFacts, GroupFacts, ProtocolFacts, Ternary
 from letterlock.model.unknown import Cause, Unknown
+from letterlock.model.wording import Wording
 from letterlock.probe.ask import ProcedureName, Replied, Tried
 from letterlock.probe.plan.course import Course
 from letterlock.probe.plan.ladder import Ladder
@@ -17,7 +18,9 @@ from letterlock.probe.plan.record import Record
 from letterlock.probe.plan.scripts import Scripts
 from letterlock.wire.tls.code_points import TLS1_2, TLS1_3, version_name
 
-_UNANSWERED = Unknown("every hello's connection was closed without a word", Cause.DISCONNECTED)
+_UNANSWERED = Unknown(
+    Wording("every hello's connection was closed without a word"), Cause.DISCONNECTED
+)
 
 
 @dataclass(frozen=True, slots=True)

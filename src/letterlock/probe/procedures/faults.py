@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from letterlock.model.unknown import Cause
+from letterlock.model.wording import Wording
 from letterlock.probe.ask import TlsOptions, Tried
 from letterlock.probe.obstacle import Obstacle
 from letterlock.probe.procedures.ground import Ground
@@ -39,7 +40,7 @@ async def heartbleed(ground: Ground, options: TlsOptions) -> Tried:
         version = answer.version or TLS1_2
         if answer.extensions.heartbeat_mode is None:
             await tls.call_off(version)
-            return Tried(present=False, evidence="the heartbeat extension is not answered")
+            return Tried(present=False, evidence=Wording("the heartbeat extension is not answered"))
         reaction = await tls.provoke(
             heartbeat_request(version, _CLAIMED) + honest_heartbeat_request(version),
             until=ContentType.HEARTBEAT,
@@ -48,9 +49,13 @@ async def heartbleed(ground: Ground, options: TlsOptions) -> Tried:
     if reaction.heartbeat_bytes > _CLAIMED:
         return Tried(
             present=True,
-            evidence=f"an empty heartbeat was answered by {reaction.heartbeat_bytes} bytes",
+            evidence=Wording(
+                "an empty heartbeat was answered by {bytes} bytes", bytes=reaction.heartbeat_bytes
+            ),
         )
-    return Tried(present=False, evidence="a heartbeat that claims too much is not answered")
+    return Tried(
+        present=False, evidence=Wording("a heartbeat that claims too much is not answered")
+    )
 
 
 async def ccs_injection(ground: Ground, options: TlsOptions) -> Tried:
@@ -65,19 +70,31 @@ async def ccs_injection(ground: Ground, options: TlsOptions) -> Tried:
         first = await tls.provoke(change_cipher_spec(version))
         if not first.silent:
             return Tried(
-                present=False, evidence=f"an early ChangeCipherSpec was answered by {first}"
+                present=False,
+                evidence=Wording(
+                    "an early ChangeCipherSpec was answered by {answer}", answer=first.told()
+                ),
             )
         second = await tls.provoke(sham_finished(version, 48))
     if any(alert.description in _DECRYPTED for alert in second.alerts):
         return Tried(
             present=True,
-            evidence=f"after an early ChangeCipherSpec a record was answered by {second}",
+            evidence=Wording(
+                "after an early ChangeCipherSpec a record was answered by {answer}",
+                answer=second.told(),
+            ),
         )
     raise Obstacle(
-        f"an early ChangeCipherSpec was met with silence, a record after it by {second}",
+        Wording(
+            "an early ChangeCipherSpec was met with silence, a record after it by {answer}",
+            answer=second.told(),
+        ),
         Cause.TIMEOUT if second.silent else Cause.TLS_ERROR,
     )
 
 
 def _out_of_reach(refusal: str) -> Tried:
-    return Tried(present=False, evidence=f"no handshake below TLS 1.3 to try it in: {refusal}")
+    return Tried(
+        present=False,
+        evidence=Wording("no handshake below TLS 1.3 to try it in: {answer}", answer=refusal),
+    )

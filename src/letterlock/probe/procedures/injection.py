@@ -9,6 +9,7 @@ import re
 
 from letterlock.model.service import MailProtocol
 from letterlock.model.unknown import Cause
+from letterlock.model.wording import Wording
 from letterlock.probe.ask import Replied, TlsOptions, Tried
 from letterlock.probe.conversation import Conversation
 from letterlock.probe.obstacle import Obstacle, step
@@ -72,7 +73,7 @@ async def begin_injected(
     command = conversation.dialogue.send_starttls()
     answer = await conversation.ask(command + _INJECTED[ground.endpoint.service.protocol])
     if isinstance(answer, Refused):
-        return Tried(present=False, evidence=f"refused: {answer.answer}")
+        return Tried(present=False, evidence=Wording("refused: {answer}", answer=answer.answer))
     await begin_tls(ground, conversation, session)
     return None
 
@@ -83,10 +84,11 @@ def not_taken(obstacle: Obstacle) -> Tried:
     match obstacle.unknown.cause:
         case Cause.TLS_ALERT | Cause.TLS_ERROR | Cause.DISCONNECTED | Cause.COMMAND_REFUSED:
             return Tried(
-                present=False, evidence=f"the session was ended: {obstacle.unknown.reason}"
+                present=False,
+                evidence=Wording("the session was ended: {reason}", reason=obstacle.unknown.reason),
             )
         case Cause.BROKEN_DIALOGUE:
-            return Tried(present=False, evidence="answered in the clear, before TLS")
+            return Tried(present=False, evidence=Wording("answered in the clear, before TLS"))
     raise obstacle
 
 
@@ -95,7 +97,7 @@ async def said_inside(ground: Ground, conversation: Conversation, command: bytes
     and answered by no 250, or up to the connection's end."""
     said = b""
     protocol = ground.endpoint.service.protocol
-    async with step("the first answer inside TLS", ground.limits.reply):
+    async with step(Wording("the first answer inside TLS"), ground.limits.reply):
         await conversation.channel.send(command)
         try:
             while len(said) < _MOST and not _complete(said, protocol):
@@ -117,8 +119,10 @@ def injected(ground: Ground, said: bytes) -> Tried:
     protocol = ground.endpoint.service.protocol
     if _INJECTION_ANSWERED[protocol].search(said):
         command = _INJECTED[protocol].decode("ascii").strip()
-        return Tried(present=True, evidence=f"{command}, sent before TLS, was answered inside it")
-    return Tried(present=False, evidence="what was sent before TLS is not answered inside it")
+        text = Wording("{command}, sent before TLS, was answered inside it", command=command)
+        return Tried(present=True, evidence=text)
+    text = Wording("what was sent before TLS is not answered inside it")
+    return Tried(present=False, evidence=text)
 
 
 def _complete(said: bytes, protocol: MailProtocol) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from letterlock.model.wording import Wording
 from letterlock.probe.conversation import Conversation
 from letterlock.probe.obstacle import Obstacle, step
 from letterlock.probe.procedures.ground import Ground, implicit
@@ -15,7 +16,7 @@ _BANNER_SECONDS = 3.0
 
 async def begin_tls(ground: Ground, conversation: Conversation, session: ChosenSession) -> None:
     """The handshake. Raises Obstacle; AlertReceived where the server said why."""
-    async with step("the TLS handshake", ground.limits.handshake):
+    async with step(Wording("the TLS handshake"), ground.limits.handshake):
         await conversation.channel.handshake(session, implicit=implicit(ground))
 
 
@@ -26,7 +27,7 @@ async def settle(ground: Ground, conversation: Conversation, seconds: float | No
         await conversation.enter_tls()
         return
     longest = ground.limits.banner
-    async with step("the banner", longest if seconds is None else min(seconds, longest)):
+    async with step(Wording("the banner"), longest if seconds is None else min(seconds, longest)):
         await conversation.banner()
 
 

@@ -8,6 +8,7 @@ as one failure: once per port is all that is asked for."""
 from __future__ import annotations
 
 from letterlock.model.service import MailProtocol
+from letterlock.model.wording import Wording, joined
 from letterlock.probe.ask import TlsOptions, Tried
 from letterlock.probe.conversation import Conversation
 from letterlock.probe.obstacle import step
@@ -48,14 +49,18 @@ async def try_login(ground: Ground, conversation: Conversation) -> Tried:
     protocol = ground.endpoint.service.protocol
     offered = conversation.dialogue.cleartext_logins(await conversation.capabilities())
     if offered:
-        return Tried(present=False, evidence=f"offered in the clear: {', '.join(offered)}")
+        text = Wording("offered in the clear: {logins}", logins=joined(", ", offered))
+        return Tried(present=False, evidence=text)
     lines = LineBuffer()
     answer = await _say(ground, conversation, lines, _BEGIN[protocol])
     if not _continues(answer, protocol):
-        return Tried(present=False, evidence=f"refused: {readable(answer)}")
+        return Tried(present=False, evidence=Wording("refused: {answer}", answer=readable(answer)))
     await _say(ground, conversation, lines, _CANCELS.get(protocol, _CANCEL))
     command = _BEGIN[protocol].removeprefix(_TAG).decode("ascii").strip()
-    return Tried(present=True, evidence=f"{command} was answered by {readable(answer)!r}")
+    text = Wording(
+        "{command} was answered by {answer}", command=command, answer=repr(readable(answer))
+    )
+    return Tried(present=True, evidence=text)
 
 
 def _continues(answer: bytes, protocol: MailProtocol) -> bool:
@@ -67,7 +72,8 @@ async def _say(
 ) -> bytes:
     """The line that answers `command`: the last of SMTP's, IMAP's that is not untagged."""
     lines.new_turn()
-    async with step(f"the answer to {command.decode('ascii').strip()}", ground.limits.reply):
+    awaited = Wording("the answer to {command}", command=command.decode("ascii").strip())
+    async with step(awaited, ground.limits.reply):
         await conversation.channel.send(command)
         while True:
             while (line := lines.line()) is None:

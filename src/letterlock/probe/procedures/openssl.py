@@ -10,6 +10,7 @@ from OpenSSL import SSL
 from letterlock.model.cipher_suites import IANA_NAMES
 from letterlock.model.signature_schemes import scheme_name
 from letterlock.model.unknown import Cause
+from letterlock.model.wording import Wording
 from letterlock.probe.ask import TlsOptions
 from letterlock.probe.obstacle import Obstacle
 from letterlock.probe.tls import TlsSession
@@ -142,7 +143,9 @@ class ChosenSession(TlsSession):
         try:
             self._connection.renegotiate()
         except SSL.Error as error:
-            raise Obstacle(f"no renegotiation can be begun: {error}", Cause.TLS_ERROR) from None
+            raise Obstacle(
+                Wording("no renegotiation can be begun: {error}", error=error), Cause.TLS_ERROR
+            ) from None
 
     def _bodies(self, message: HandshakeType) -> tuple[bytes, ...]:
         return tuple(body for kind, body in self._messages if kind == message)
@@ -204,7 +207,7 @@ def _context(options: TlsOptions, *, tickets: bool) -> SSL.Context:
 def _version(name: str) -> int:
     code = _VERSIONS[name]
     if code < _VERSIONS["TLSv1"]:
-        raise Obstacle(f"OpenSSL no longer speaks {name}", Cause.OTHER)
+        raise Obstacle(Wording("OpenSSL no longer speaks {version}", version=name), Cause.OTHER)
     return code
 
 
@@ -220,13 +223,15 @@ def _offer_suites(
         context.set_tls13_ciphersuites(":".join(newer).encode("ascii"))
         context.set_cipher_list(":".join([*(older or [_ALL_SUITES]), "@SECLEVEL=0"]).encode())
     except SSL.Error:
-        raise Obstacle("OpenSSL has none of these cipher suites", Cause.OTHER) from None
+        raise Obstacle(Wording("OpenSSL has none of these cipher suites"), Cause.OTHER) from None
     if not older:
         minimum = max(minimum, TLS1_3)
     if not newer:
         maximum = min(maximum, TLS1_2)
     if minimum > maximum:
-        raise Obstacle("OpenSSL has none of these cipher suites in these versions", Cause.OTHER)
+        raise Obstacle(
+            Wording("OpenSSL has none of these cipher suites in these versions"), Cause.OTHER
+        )
     return minimum, maximum
 
 
@@ -239,7 +244,7 @@ def _offer_list(  # type: ignore[no-untyped-def]
     known = [name for name in names if setter(context._context, name.encode("ascii")) == 1]
     _lib.ERR_clear_error()
     if not known or setter(context._context, ":".join(known).encode("ascii")) != 1:
-        raise Obstacle(f"OpenSSL has none of these {what}", Cause.OTHER)
+        raise Obstacle(Wording("OpenSSL has none of these {what}", what=what), Cause.OTHER)
 
 
 def _scheme_of_key_exchange(body: bytes) -> str | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from letterlock.model.cipher_suites import cipher_suite_named
 from letterlock.model.tls_names import alert_name
 from letterlock.model.unknown import Cause
+from letterlock.model.wording import Wording, joined
 from letterlock.probe.ask import TlsOptions
 from letterlock.probe.conversation import Conversation
 from letterlock.probe.obstacle import Obstacle, network_obstacle
@@ -54,12 +55,16 @@ class Reaction:
     silent: bool = False
     heartbeat_bytes: int = 0
 
-    def __str__(self) -> str:
-        said = [f"the alert {alert_name(alert.description)}" for alert in self.alerts]
-        said += [f"a record of type {kind}" for kind in self.others]
+    def told(self) -> str:
+        said = [_alert(alert.description) for alert in self.alerts]
+        said += [Wording("a record of type {number}", number=kind) for kind in self.others]
         if not self.alerts:
-            said.append("silence" if self.silent else "the connection closed")
-        return ", ".join(said)
+            said.append(Wording("silence") if self.silent else Wording("the connection closed"))
+        return joined(", ", said)
+
+
+def _alert(description: int) -> Wording:
+    return Wording("the alert {name}", name=alert_name(description))
 
 
 def alert_record(version: int, alert: Alert) -> bytes:
@@ -103,11 +108,15 @@ class RawTls:
                 while not reader.done:
                     reader.receive(await self._channel.receive())
         except TimeoutError:
-            raise Obstacle("timed out waiting for the ServerHello", Cause.TIMEOUT) from None
+            raise Obstacle(
+                Wording("timed out waiting for the ServerHello"), Cause.TIMEOUT
+            ) from None
         except EOFError:
             reader.end()
         except OSError as error:
-            raise network_obstacle(error, "waiting for the ServerHello") from None
+            raise network_obstacle(
+                error, Wording("waiting for {awaited}", awaited=Wording("the ServerHello"))
+            ) from None
         self._rest = reader.leftover()
         return _usable(reader.end())
 
@@ -142,12 +151,17 @@ def _usable(answer: Answer) -> Answer | str:
         case Outcome.FLIGHT | Outcome.RESUMED:
             return answer
         case Outcome.ALERT if answer.alert:
-            return f"the alert {alert_name(answer.alert.description)}"
+            return _alert(answer.alert.description)
         case Outcome.CLOSED:
-            return "the connection closed"
+            return Wording("the connection closed")
         case Outcome.TRUNCATED:
-            raise Obstacle("the server closed the connection in the handshake", Cause.DISCONNECTED)
-    raise Obstacle(f"the ClientHello was answered by {answer.outcome}", Cause.TLS_ERROR)
+            raise Obstacle(
+                Wording("the server closed the connection in the handshake"), Cause.DISCONNECTED
+            )
+    raise Obstacle(
+        Wording("the ClientHello was answered by {answer}", answer=answer.outcome),
+        Cause.TLS_ERROR,
+    )
 
 
 @dataclass(slots=True)

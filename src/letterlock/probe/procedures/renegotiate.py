@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from letterlock.model.unknown import Cause
+from letterlock.model.wording import Wording
 from letterlock.probe.ask import Renegotiated, TlsOptions
 from letterlock.probe.conversation import Conversation
 from letterlock.probe.obstacle import Obstacle, step
@@ -31,11 +32,12 @@ async def _try(ground: Ground, conversation: Conversation, session: ChosenSessio
     session.begin_renegotiation()
     seconds = min(_SECONDS, ground.limits.handshake)
     try:
-        async with step("the renegotiation", seconds):
+        async with step(Wording("the renegotiation"), seconds):
             await conversation.channel.handshake(session, implicit=implicit(ground))
     except Obstacle as obstacle:
         return _refused(obstacle, seconds)
-    return Renegotiated(accepted=True, evidence="a second handshake was completed inside the first")
+    text = Wording("a second handshake was completed inside the first")
+    return Renegotiated(accepted=True, evidence=text)
 
 
 def _refused(obstacle: Obstacle, seconds: float) -> Renegotiated:
@@ -44,9 +46,14 @@ def _refused(obstacle: Obstacle, seconds: float) -> Renegotiated:
         case Cause.TLS_ALERT | Cause.TLS_ERROR:
             return Renegotiated(accepted=False, evidence=obstacle.unknown.reason)
         case Cause.DISCONNECTED:
-            return Renegotiated(accepted=False, evidence="the server closed the connection")
+            return Renegotiated(
+                accepted=False, evidence=Wording("the server closed the connection")
+            )
         case Cause.TIMEOUT:
             return Renegotiated(
-                accepted=False, evidence=f"no answer to the request within {seconds:g} s"
+                accepted=False,
+                evidence=Wording(
+                    "no answer to the request within {seconds} s", seconds=format(seconds, "g")
+                ),
             )
     raise obstacle

@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from letterlock.model.unknown import Cause
+from letterlock.model.wording import Wording, joined
 from letterlock.probe.ask import TlsOptions, Tried
 from letterlock.probe.obstacle import Obstacle
 from letterlock.probe.procedures.ground import Ground
@@ -38,14 +39,20 @@ async def robot(ground: Ground, options: TlsOptions) -> Tried:
     if isinstance(first, Tried):
         return first
     if len(set(first)) == 1:
-        return Tried(present=False, evidence=f"every padding was answered by {first[0]}")
+        text = Wording("every padding was answered by {answer}", answer=first[0].told())
+        return Tried(present=False, evidence=text)
     second = await _round(ground, options)
     if first != second:
-        raise Obstacle("answers to wrong paddings differ from one try to the next", Cause.OTHER)
+        raise Obstacle(
+            Wording("answers to wrong paddings differ from one try to the next"), Cause.OTHER
+        )
     weak = len(set(first[_UNREADABLE])) == 1
-    strength = "weak" if weak else "strong"
-    told = "; ".join(dict.fromkeys(map(str, first)))
-    return Tried(present=True, evidence=f"a {strength} oracle: paddings are told apart by {told}")
+    told = joined("; ", dict.fromkeys(each.told() for each in first))
+    if weak:
+        text = Wording("a weak oracle: paddings are told apart by {answers}", answers=told)
+    else:
+        text = Wording("a strong oracle: paddings are told apart by {answers}", answers=told)
+    return Tried(present=True, evidence=text)
 
 
 async def _round(ground: Ground, options: TlsOptions) -> Reactions | Tried:
@@ -63,7 +70,8 @@ async def _trial(ground: Ground, options: TlsOptions, number: int) -> Reaction |
         tls = RawTls(ground, conversation)
         answer = await tls.ask(offer(options, RSA_SUITES))
         if isinstance(answer, str):
-            return Tried(present=False, evidence=f"no suite with static RSA key exchange: {answer}")
+            text = Wording("no suite with static RSA key exchange: {answer}", answer=answer)
+            return Tried(present=False, evidence=text)
         version = answer.version or TLS1_2
         trial = _trials(answer, version)[number]
         return await tls.provoke(_flight(trial, version))
@@ -79,7 +87,9 @@ def _trials(answer: Answer, version: int) -> tuple[PaddingTrial, ...]:
         numbers = key.public_numbers()
         return robot_trials(numbers.n, numbers.e, version)
     except ValueError as error:
-        raise Obstacle(f"the certificate's key cannot be used: {error}", Cause.OTHER) from None
+        raise Obstacle(
+            Wording("the certificate's key cannot be used: {error}", error=error), Cause.OTHER
+        ) from None
 
 
 def _flight(trial: PaddingTrial, version: int) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from letterlock.model.wording import Wording
 from letterlock.probe.ask import TlsOptions, Tried
 from letterlock.probe.procedures.ground import Ground
 from letterlock.probe.procedures.inside import begin_tls, settle_if_possible
@@ -26,7 +27,7 @@ async def ticketbleed(ground: Ground, options: TlsOptions) -> Tried:
         tickets = session.tickets
         await settle_if_possible(ground, conversation)
     if not tickets:
-        return Tried(present=False, evidence="no session tickets below TLS 1.3")
+        return Tried(present=False, evidence=Wording("no session tickets below TLS 1.3"))
     return await _present(ground, older, tickets[-1].ticket)
 
 
@@ -36,11 +37,16 @@ async def _present(ground: Ground, options: TlsOptions, ticket: bytes) -> Tried:
         hello = replace(offer(options), session_id=_SESSION_ID, session_ticket=ticket)
         answer = await tls.ask(hello)
         if isinstance(answer, str) or answer.hello is None:
-            return Tried(present=False, evidence=f"a hello with a ticket is refused: {answer}")
+            text = Wording("a hello with a ticket is refused: {answer}", answer=answer)
+            return Tried(present=False, evidence=text)
         await tls.call_off(answer.hello.version)
     echoed = answer.hello.session_id
     if echoed.startswith(_SESSION_ID) and len(echoed) > len(_SESSION_ID):
         return Tried(
-            present=True, evidence=f"a session id of 1 byte was echoed as {len(echoed)} bytes"
+            present=True,
+            evidence=Wording(
+                "a session id of 1 byte was echoed as {bytes} bytes", bytes=len(echoed)
+            ),
         )
-    return Tried(present=False, evidence="a session id of 1 byte is echoed as such, or not at all")
+    text = Wording("a session id of 1 byte is echoed as such, or not at all")
+    return Tried(present=False, evidence=text)
