@@ -23,6 +23,7 @@ VERBS = (
     "fix",
     "watch",
     "listen",
+    "serve",
     "explain",
     "diff",
     "schema",

@@ -122,7 +122,7 @@ def manners(
         raise InputError(f"--max-connections {max_connections} is less than one")
     return Manners(
         limits=Limits.within(timeout),
-        ehlo_name=_ehlo_name(ehlo),
+        ehlo_name=ehlo_name(ehlo),
         fast=fast,
         rate=rate,
         max_connections=max_connections,
@@ -142,7 +142,7 @@ def _within(option: str, seconds: float, longest: int) -> None:
         raise InputError(f"{option} {seconds:g} is not between 0 and {longest} seconds")
 
 
-def _ehlo_name(given: str | None) -> str | None:
+def ehlo_name(given: str | None) -> str | None:
     """The name to say in EHLO: a host name, or an address literal (RFC 5321 section 4.1.3)."""
     from letterlock.probe.resolve import host_name
 

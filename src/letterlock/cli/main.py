@@ -18,6 +18,7 @@ VERBS = {
     "fix": "Reload what serves stale certificates, and look again.",
     "watch": "Look every hour, and tell what changed.",
     "listen": "Receive test mails, and say how they came.",
+    "serve": "Serve the checker as a page and an API, on your own machine.",
     "explain": "Say what a finding means, and what to set.",
     "diff": "Say what changed between two reports of check.",
     "schema": "Print the JSON Schema of what check, status, secure or listen writes.",

@@ -1,0 +1,91 @@
+"""Answers in the API's form, and what a request has to be."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from letterlock.web.api_types import Problem
+from letterlock.web.store.checks import Reason, TurnedAway
+
+#: Bytes that a request's body may have.
+LARGEST = 16 * 1024
+TITLES = {
+    400: "That cannot be looked at",
+    403: "Not done",
+    404: "Not there",
+    405: "Not done that way",
+    413: "Too long",
+    415: "Not understood",
+    429: "Too often",
+    500: "letterlock failed",
+    503: "Too busy",
+}
+_REASONS = {
+    Reason.FULL: "too many checks wait already",
+    Reason.CLIENT: "you have asked for many checks lately",
+    Reason.SUBJECT: "this target was looked at often enough lately",
+}
+
+
+class AnswerError(Exception):
+    """A request that is answered with a problem; `retry_after` is seconds."""
+
+    def __init__(self, status: int, detail: str, retry_after: int | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+
+
+def turned_away(refusal: TurnedAway) -> AnswerError:
+    status = 503 if refusal.reason is Reason.FULL else 429
+    return AnswerError(status, _REASONS[refusal.reason], refusal.retry_after)
+
+
+def json(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(value), status, headers, "application/json")
+
+
+def problem(error: AnswerError) -> Response:
+    told = Problem(TITLES.get(error.status, "Not done"), error.status, error.detail)
+    kind = "application/problem+json"
+    return Response(msgspec.json.encode(told), error.status, error.headers, kind)
+
+
+async def body(request: Request) -> bytes:
+    """Raises AnswerError where it is too long."""
+    received = bytearray()
+    try:
+        async for part in request.stream():
+            received += part
+            if len(received) > LARGEST:
+                raise AnswerError(413, f"more than {LARGEST} bytes")
+    except ClientDisconnect:
+        raise AnswerError(400, "the request broke off") from None
+    return bytes(received)
+
+
+def address(request: Request) -> str:
+    """Who asks, as the server (or the proxy that it trusts) has it."""
+    return request.client.host if request.client else "unknown"
+
+
+def must_be_ours(request: Request) -> None:
+    """What changes something comes from a page of ours, or from no page at all. Raises
+    AnswerError."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        if site in ("same-origin", "none"):
+            return
+        raise AnswerError(403, "a page of another site asks for it")
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise AnswerError(403, "a page of another site asks for it")

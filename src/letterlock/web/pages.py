@@ -1,0 +1,305 @@
+"""The pages: the form, a check on its way and its report, history, comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qs, quote, urlencode
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from letterlock import __version__
+from letterlock.model.errors import InputError
+from letterlock.model.service import SERVICES
+from letterlock.model.tls_facts import Depth
+from letterlock.report import html_report
+from letterlock.report.comparison import Direction
+from letterlock.report.text import utc
+from letterlock.web.answers import TITLES, AnswerError, body, must_be_ours
+from letterlock.web.api import NO_SUCH, base_url, begun, found, service_of
+from letterlock.web.api_types import moment, progress_of
+from letterlock.web.asked import asked
+from letterlock.web.badge import badge
+from letterlock.web.language import Language, chosen, offered
+from letterlock.web.store.checks import Check, State
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_T = TypeVar("_T")
+#: Entries of a history on one page.
+_MOST = 25
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("letterlock.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals |= {"version": __version__, "moment": moment, "utc": utc, "path_of": path_of}
+    return made
+
+
+def language_of(request: Request) -> Language:
+    """As the address says (`?lang=`), else as the browser does."""
+    return chosen(request.query_params.get("lang"), request.headers.get("accept-language", ""))
+
+
+def path_of(subject: str) -> str:
+    """A host or domain as a part of a path."""
+    return quote(subject, safe="@")
+
+
+async def page(request: Request, name: str, status: int = 200, **values: Any) -> Response:
+    """A template rendered. A link keeps the language where it was chosen."""
+    language = language_of(request)
+    kept = request.query_params.get("lang")
+
+    def link(path: str, **query: str) -> str:
+        wanted = query | ({"lang": language.tag} if kept and "lang" not in query else {})
+        return f"{path}?{urlencode(wanted)}" if wanted else path
+
+    settings = service_of(request).settings
+    headers = values.pop("headers", {})
+    text = await run_in_threadpool(
+        _environment().get_template(name).render,
+        **language.in_templates(),
+        languages=offered(),
+        link=link,
+        here=request.url.path,
+        contact=settings.contact,
+        **values,
+    )
+    headers = {"Content-Language": language.tag, "Vary": "Accept-Language"} | headers
+    return Response(text, status, headers, "text/html")
+
+
+async def error_page(request: Request, error: AnswerError) -> Response:
+    return await page(
+        request,
+        "error.html.j2",
+        error.status,
+        title=TITLES.get(error.status, TITLES[500]),
+        detail=error.detail,
+        retry_after=error.retry_after,
+        headers=error.headers,
+    )
+
+
+# --- the form
+
+
+async def form(request: Request) -> Response:
+    return await _form(request, {})
+
+
+async def _form(
+    request: Request,
+    given: dict[str, str],
+    ports: tuple[int, ...] = (),
+    error: str = "",
+    status: int = 200,
+) -> Response:
+    nothing = {"target": request.query_params.get("target", "")[:320], "name": "", "depth": ""}
+    return await page(
+        request, "form.html.j2", status,
+        given=nothing | given, ports=ports, error=error, services=SERVICES, depths=list(Depth),
+    )  # fmt: skip
+
+
+async def ask(request: Request) -> Response:
+    """What is wrong with it is said beside the field, with what was given still in it."""
+    must_be_ours(request)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip()
+    if kind != "application/x-www-form-urlencoded":
+        raise AnswerError(415, "the body is to be a form's")
+    given, ports = _fields(await body(request))
+    try:
+        numbers = tuple(_number(each) for each in ports)
+        check = await begun(
+            request, given["target"], given["name"] or None, numbers, _depth(given["depth"])
+        )
+    except AnswerError as error:
+        if error.status != 400:
+            raise
+        known = tuple(int(each) for each in ports if each.isascii() and each.isdigit())
+        return await _form(request, given, known, error.detail, 400)
+    kept = request.query_params.get("lang")
+    query = f"?{urlencode({'lang': kept})}" if kept else ""
+    return RedirectResponse(f"/c/{check.id}{query}", 303)
+
+
+def _fields(data: bytes) -> tuple[dict[str, str], list[str]]:
+    try:
+        fields = parse_qs(
+            data.decode("ascii"), encoding="utf-8", errors="replace", max_num_fields=40
+        )
+    except ValueError:
+        raise AnswerError(400, "the body is to be a form's") from None
+    given = {name: fields.get(name, [""])[0][:400] for name in ("target", "name", "depth")}
+    return given, fields.get("port", [])
+
+
+def _number(text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) <= 5:
+        return int(text)
+    raise AnswerError(400, f"{text[:40]!r} is not a port")
+
+
+def _depth(text: str) -> Depth:
+    try:
+        return Depth(text or Depth.STANDARD)
+    except ValueError:
+        raise AnswerError(400, f"{text[:40]!r} is not a depth") from None
+
+
+# --- a check
+
+
+async def show(request: Request) -> Response:
+    """Its state while it is under way, then its report."""
+    check = await found(request)
+    if not check.state.over:
+        return await page(
+            request, "waiting.html.j2", check=check, progress=progress_of(check),
+            headers={"Cache-Control": "no-store"},
+        )  # fmt: skip
+    if check.state is State.FAILED:
+        return await page(request, "failed.html.j2", check=check)
+    return await _report(request, check)
+
+
+async def _report(request: Request, check: Check) -> Response:
+    language = language_of(request)
+    tag = f'"{check.id}-{language.tag}-{__version__}"'
+    headers = {"ETag": tag, "Cache-Control": "private, max-age=0, must-revalidate"}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    service = service_of(request)
+    report = await _made(service.reports.html, check.id, language)
+    earlier = await run_in_threadpool(service.checks.history, check.subject, 1, check.created)
+    return await page(
+        request, "report.html.j2", check=check, report=report,
+        earlier=earlier[0] if earlier else None, address=f"{base_url(request)}/c/{check.id}",
+        headers=headers,
+    )  # fmt: skip
+
+
+async def download(request: Request) -> Response:
+    check = await found(request)
+    if check.state is not State.DONE:
+        raise AnswerError(404, "it has no report")
+    text = await _made(service_of(request).reports.json, check.id)
+    name = f"letterlock-{check.id}.json"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(text, headers=headers, media_type="application/json")
+
+
+async def _made(make: Callable[..., _T], *arguments: Any) -> _T:
+    """Raises AnswerError where another letterlock's report cannot be read."""
+    try:
+        return await run_in_threadpool(make, *arguments)
+    except InputError as error:
+        raise AnswerError(404, str(error)) from None
+
+
+# --- several checks
+
+
+async def history(request: Request) -> Response:
+    """The checks of a host or domain, latest first, and what changed at the last."""
+    service = service_of(request)
+    subject = _subject(request.path_params["subject"])
+    before = request.query_params.get("before", "")
+    checks = await run_in_threadpool(
+        service.checks.history, subject, _MOST + 1, _moment(before) if before else None
+    )
+    if not checks and not before:
+        raise AnswerError(404, f"{subject} was not looked at yet")
+    changes = None
+    if len(checks) > 1 and not before:
+        changes = await _made(service.reports.differences, checks[1].id, checks[0].id)
+    return await page(
+        request, "history.html.j2", subject=subject, checks=checks[:_MOST],
+        more=checks[_MOST - 1].created if len(checks) > _MOST else None, changes=changes,
+        Direction=Direction,
+    )  # fmt: skip
+
+
+def _subject(text: str) -> str:
+    """As `Asked.subject` has it, of what stands in an address. Raises AnswerError."""
+    try:
+        return asked(text).subject
+    except InputError as error:
+        raise AnswerError(404, str(error)) from None
+
+
+def _moment(text: str) -> float:
+    try:
+        return float(text[:30])
+    except ValueError:
+        raise AnswerError(400, "`before` is not a moment") from None
+
+
+async def compare(request: Request) -> Response:
+    service = service_of(request)
+    ids = [request.query_params.get(name, "") for name in ("old", "new")]
+    known = await run_in_threadpool(service.checks.several, ids)
+    if any(id not in known or known[id].state is not State.DONE for id in ids):
+        raise AnswerError(404, NO_SUCH)
+    changes = await _made(service.reports.differences, *ids)
+    old, new = (known[id] for id in ids)
+    return await page(
+        request, "compare.html.j2", old=old, new=new, changes=changes, Direction=Direction
+    )
+
+
+async def show_badge(request: Request) -> Response:
+    """Of the last check of a host or domain; of none, where there was none."""
+    checks = service_of(request).checks
+    last = await run_in_threadpool(checks.history, _subject(request.path_params["subject"]), 1)
+    headers = {
+        "Cache-Control": "public, max-age=300",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+    }
+    return Response(badge(last[0] if last else None), headers=headers, media_type="image/svg+xml")
+
+
+# --- the rest
+
+
+async def about(request: Request) -> Response:
+    return await page(request, "about.html.j2", settings=service_of(request).settings)
+
+
+async def report_style(_request: Request) -> Response:
+    headers = {"Cache-Control": "public, max-age=3600"}
+    return Response(html_report.stylesheet(), headers=headers, media_type="text/css")
+
+
+async def robots(_request: Request) -> Response:
+    return Response("User-agent: *\nDisallow: /\n", media_type="text/plain")
+
+
+ROUTES = [
+    Route("/", form),
+    Route("/checks", ask, methods=["POST"]),
+    Route("/c/{id}", show),
+    Route("/c/{id}/report.json", download),
+    Route("/t/{subject}", history),
+    Route("/compare", compare),
+    Route("/badge/{subject}.svg", show_badge),
+    Route("/about", about),
+    Route("/report.css", report_style),
+    Route("/robots.txt", robots),
+]

@@ -1,0 +1,139 @@
+"""Page and worker, run until they are told to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+
+import uvicorn
+
+from letterlock.model.errors import InputError
+from letterlock.web import handed_over
+from letterlock.web.app import LOOPBACK_NAMES, application
+from letterlock.web.service import Service
+from letterlock.web.settings import Settings
+from letterlock.web.store.checks import Checks
+from letterlock.web.store.database import open_database
+from letterlock.web.supervisor import Supervisor
+from letterlock.web.worker import Worker
+
+#: Seconds that requests have to end when the service stops; requests at once.
+_GRACE = 3
+_MOST = 1000
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Raises InputError where nobody can listen there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    ours = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        ours.bind((host, port))
+        ours.listen(512)
+    except OSError as error:
+        ours.close()
+        shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        raise InputError(
+            f"nobody can listen at {shown}: {error.strerror or error}",
+            remedy="say another --listen ADDRESS:PORT",
+        ) from None
+    return ours
+
+
+def serve_page(
+    settings: Settings,
+    at: socket.socket,
+    *,
+    worker: tuple[str, ...] | None,
+    proxies: tuple[str, ...] = (),
+    ready: Callable[[str], None] = lambda _url: None,
+) -> None:
+    """The page, with a worker beside it where `worker` are letterlock's arguments for one.
+    `proxies` are the addresses whose word is taken for whom they speak for; `ready` is told the
+    address once it answers. Until SIGINT or SIGTERM."""
+    database = open_database(settings.data, settings.database)
+    supervisor = Supervisor(settings, worker) if worker is not None else None
+    try:
+        wake = supervisor.wake if supervisor is not None else _nobody
+        service = Service.on(settings, database, wake)
+        host, port = at.getsockname()[:2]
+        names = LOOPBACK_NAMES if _is_loopback(host) else ()
+        config = uvicorn.Config(
+            application(service, names),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=list(proxies),
+            timeout_graceful_shutdown=_GRACE,
+            limit_concurrency=_MOST,
+            ws="none",
+        )
+        server = _Server(config, lambda: ready(_url(host, port)))
+        if supervisor is not None:
+            supervisor.start()
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[at])
+    finally:
+        if supervisor is not None:
+            supervisor.stop()
+        at.close()
+        database.close()
+
+
+def serve_worker(settings: Settings, *, child: bool) -> None:
+    """A worker alone: a `child` of a page follows its standard input, another one looks by itself.
+    Until SIGTERM, SIGINT or the end of the input."""
+    database = open_database(settings.data, settings.database)
+    try:
+        worker = Worker(settings, Checks(database))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: worker.stop())
+        if child:
+            handed_over.listen(sys.stdin.buffer, worker.wake, worker.stop)
+        worker.run()
+    finally:
+        database.close()
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn's, but a signal that was obeyed is not raised again: the program ends well."""
+        before = {number: signal.signal(number, self.handle_exit) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def _nobody() -> None:
+    """Workers elsewhere look by themselves."""
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"

@@ -1,0 +1,130 @@
+"""What every page and every call of the API works with."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock
+
+from sqlalchemy import select
+
+from letterlock.model.errors import InputError, RefusedError
+from letterlock.report import html_report, json_report
+from letterlock.report.comparison import Difference, compare
+from letterlock.report.facts_document import read
+from letterlock.report.result import Result
+from letterlock.report.saved import saved
+from letterlock.web.asked import Asked
+from letterlock.web.language import Language
+from letterlock.web.opt_out import OptOutFile
+from letterlock.web.settings import Settings
+from letterlock.web.store.checks import Check, Checks, TurnedAway
+from letterlock.web.store.database import Database
+from letterlock.web.store.tables import META
+
+#: Bytes of rendered reports that are kept.
+_KEPT = 24 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Service:
+    """`wake` tells a worker beside us that there is work. Methods block: they are for threads."""
+
+    settings: Settings
+    database: Database
+    checks: Checks
+    wake: Callable[[], None]
+    opt_out: OptOutFile
+    reports: Reports
+    _client_key: bytes
+
+    @classmethod
+    def on(cls, settings: Settings, database: Database, wake: Callable[[], None]) -> Service:
+        """Raises InputError for an opt-out file that cannot be read."""
+        with database.read() as connection:
+            key = connection.execute(
+                select(META.c.value).where(META.c.name == "client_key")
+            ).scalar_one()
+        opt_out = OptOutFile(settings.opt_out_file)
+        opt_out.now()
+        checks = Checks(database)
+        return cls(settings, database, checks, wake, opt_out, Reports(checks), bytes.fromhex(key))
+
+    def ask(self, asked: Asked, address: str) -> Check | TurnedAway:
+        """Have it looked at, or be told the check that answers already. Raises RefusedError where
+        the target wants to be left alone."""
+        left_alone = self.opt_out.now()
+        target = asked.target
+        if left_alone.has_name(target.name) or (
+            target.is_address and left_alone.has_address(target.name)
+        ):
+            raise RefusedError(f"{target.shown} asked not to be looked at")
+        answer = self.checks.admit(asked.new(self.client(address)), self.settings.caps)
+        if isinstance(answer, Check) and not answer.state.over:
+            self.wake()
+        return answer
+
+    def client(self, address: str) -> str:
+        """Who asks, so that they can be told apart and not told: an IPv4 address or the /64 of an
+        IPv6 one, hashed with a key that is the database's own."""
+        try:
+            ip = ipaddress.ip_address(address)
+        except ValueError:
+            prefix = address
+        else:
+            if ip.version == 6 and ip.ipv4_mapped:
+                ip = ip.ipv4_mapped
+            length = 64 if ip.version == 6 else 32
+            prefix = str(ipaddress.ip_network((ip, length), strict=False))
+        return hmac.new(self._client_key, prefix.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+class Reports:
+    """Reports of checks that are done, in each form. They do not change, so that what was rendered
+    is kept, as much as there is room for."""
+
+    def __init__(self, checks: Checks) -> None:
+        self._checks = checks
+        self._kept: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._size = 0
+        self._lock = Lock()
+
+    def results(self, id: str) -> tuple[Result, ...]:
+        """Raises InputError where there is none, or another letterlock's."""
+        document = self._checks.report(id)
+        if document is None:
+            raise InputError(f"check {id} has no report")
+        return read(document)
+
+    def html(self, id: str, language: Language) -> str:
+        """A fragment for a page of ours."""
+        return self._known(
+            (id, f"html {language.tag}"), lambda: html_report.fragment(self.results(id))
+        )
+
+    def json(self, id: str) -> str:
+        return self._known((id, "json"), lambda: json_report.document(self.results(id)))
+
+    def differences(self, old: str, new: str) -> tuple[Difference, ...]:
+        """What changed from one check to another."""
+        before, after = (saved(self.json(id).encode(), id) for id in (old, new))
+        return compare(before, after)
+
+    def _known(self, key: tuple[str, str], make: Callable[[], str]) -> str:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        made = make()
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = made
+                self._size += len(made)
+            while self._size > _KEPT and len(self._kept) > 1:
+                _, gone = self._kept.popitem(last=False)
+                self._size -= len(gone)
+        return made

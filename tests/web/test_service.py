@@ -1,0 +1,260 @@
+"""The service as it is started: asked over its API, stopped in the middle, on both databases."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from letterlock.cli.main import run
+from tests.web.running import DEADLINE, Running, events, serving
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    limits = ("--per-client", "1000", "--per-target", "1000", "--per-address", "1000")
+    with serving(tmp_path_factory.mktemp("serve"), "--allow-private", *limits) as running:
+        yield running
+
+
+class Silent:
+    """Listens on a mail port of a loopback address, and says nothing."""
+
+    def __init__(self, address: str, port: int = 143) -> None:
+        self._server = socket.create_server((address, port))
+        self.visited = threading.Event()
+        self._held: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        try:
+            while True:
+                self._held.append(self._server.accept()[0])
+                self.visited.set()
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        self._server.close()
+        for each in self._held:
+            each.close()
+
+
+def test_a_check_from_asking_to_its_report(service: Running) -> None:
+    answer = service.post("/api/v1/checks", json={"target": "127.0.0.2", "ports": [25, 143]})
+    assert answer.status_code == 202
+    told = answer.json()
+    assert answer.headers["location"] == told["url"] == f"{service.url}/api/v1/checks/{told['id']}"
+    stream = service.get(f"/api/v1/checks/{told['id']}/events")
+    assert stream.headers["content-type"].startswith("text/event-stream")
+    assert [name for name, _ in events(stream.text)][-1] == "over"
+    check = service.over(told["id"])
+    assert check["state"] == "done"
+    assert check["determined"] is False, "nothing answers there"
+    assert [each["port"] for each in check["report"]["endpoints"]] == [25, 143]
+    assert service.ask("127.0.0.2", ports=[143, 25]) == told["id"], "the result serves for minutes"
+    assert service.ask("127.0.0.2", ports=[25]) != told["id"]
+
+
+def test_a_target_that_does_not_resolve_fails(service: Running) -> None:
+    check = service.checked("no-such-host.invalid")
+    assert check["state"] == "failed"
+    assert "cannot be resolved" in check["error"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        (b"", 400, "truncated"),
+        (b"[]", 400, "Expected `object`"),
+        (b'{"target": ""}', 400, "length >= 1"),
+        (b'{"target": "a b"}', 400, "white space"),
+        (b'{"target": "a.example", "ports": [22]}', 400, "none of mail's ports"),
+        (b'{"target": "a.example:80"}', 400, "none of mail's ports"),
+        (b'{"target": "a.example", "depth": "deep"}', 400, "depth"),
+        (b'{"target": "a.example", "more": 1}', 400, "unknown field"),
+        (b'{"target": "@a.example", "name": "b.example"}', 400, "does not go with a mail domain"),
+        (b'{"target": "' + b"a" * 20_000 + b'"}', 413, "more than"),
+        (b"\xff\xfe", 400, ""),
+        (b"[" * 10_000, 400, ""),
+    ],
+)
+def test_what_is_no_question(service: Running, body: bytes, status: int, said: str) -> None:
+    answer = service.post(
+        "/api/v1/checks", content=body, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert said in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Content-Type": "text/plain"}, 415),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Host": "evil.example"}, 421),
+    ],
+)
+def test_another_sites_page_gets_nowhere(
+    service: Running, headers: dict[str, str], status: int
+) -> None:
+    usual = {"Content-Type": "application/json"}
+    answer = service.post(
+        "/api/v1/checks", content=b'{"target": "127.0.0.3"}', headers=usual | headers
+    )
+    assert answer.status_code == status
+    form = {"Content-Type": "application/x-www-form-urlencoded"} | headers
+    assert service.post("/checks", content=b"target=127.0.0.3", headers=form).status_code == status
+
+
+def test_every_answer_has_its_headers(service: Running) -> None:
+    for path in ("/", "/nothing", "/api/v1/checks/none", "/static/page.css", "/healthz", "/t/a.b"):
+        headers = service.get(path).headers
+        assert "default-src 'none'" in headers["content-security-policy"], path
+        assert "unsafe-inline" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "set-cookie" not in headers
+        assert "server" not in headers
+
+
+def test_metrics_and_health(service: Running) -> None:
+    assert service.get("/healthz").text == "fine\n"
+    told = service.get("/metrics").text
+    assert 'letterlock_checks{state="running"} 0' in told
+
+
+@pytest.mark.parametrize("kill", ["worker", "all"])
+def test_killed_in_the_midst_of_twenty(kill: str, database_url: str, tmp_path: Path) -> None:
+    """None is lost, and none runs for ever: after the restart each is done or marked failed."""
+    addresses = [f"127.0.9.{number}" for number in range(1, 21)]
+    silent = [Silent(address) for address in addresses]
+    limits = (
+        "--allow-private", "--per-client", "100", "--database", database_url,
+    )  # fmt: skip
+    try:
+        with serving(tmp_path, *limits) as running:
+            ids = [running.ask(each, ports=[143]) for each in addresses[:4]]
+            ids += _beyond_the_cap(running, addresses[4:])
+            for each in silent:
+                assert each.visited.wait(DEADLINE)
+            (worker,) = running.children()
+            if kill == "all":
+                os.kill(running.process.pid, signal.SIGKILL)
+                running.process.wait()
+            os.kill(worker, signal.SIGKILL)
+            for each in silent:
+                each.close()
+            if kill == "worker":
+                _all_over(running, ids)
+        if kill == "all":
+            with serving(tmp_path, *limits) as again:
+                _all_over(again, ids)
+    finally:
+        for each in silent:
+            each.close()
+
+
+def _beyond_the_cap(running: Running, addresses: list[str]) -> list[str]:
+    """As other clients would ask: put into the store itself."""
+    from letterlock.web.asked import asked
+    from letterlock.web.store.checks import Checks
+    from letterlock.web.store.database import open_database
+
+    arguments = running.process.args
+    assert isinstance(arguments, list)
+    url = arguments[arguments.index("--database") + 1]
+    database = open_database(running.log.parent, url)
+    try:
+        return [Checks(database).add(asked(each, ports=(143,)).new()).id for each in addresses]
+    finally:
+        database.close()
+
+
+def _all_over(running: Running, ids: list[str]) -> None:
+    for id in ids:
+        check = running.over(id)
+        assert check["state"] == "done" or "stopped" in check["error"], check
+    counts = running.get("/metrics").text
+    assert 'letterlock_checks{state="running"} 0' in counts
+    assert 'letterlock_checks{state="queued"} 0' in counts
+
+
+def test_several_workers_on_one_database(tmp_path: Path, database_url: str) -> None:
+    """A page that does not look itself, and two workers that do."""
+    url = ("--database", database_url, "--allow-private")
+    with serving(tmp_path, "--role", "page", "--per-client", "100", *url) as page:
+        assert page.children() == []
+        command = [sys.executable, "-m", "letterlock", "serve", "--role", "worker", *url]
+        workers = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for _ in range(2)]
+        try:
+            ids = _beyond_the_cap(page, [f"127.0.8.{number}" for number in range(1, 13)])
+            assert {page.over(id)["state"] for id in ids} == {"done"}
+        finally:
+            for each in workers:
+                each.terminate()
+            assert [each.wait(60) for each in workers] == [0, 0]
+
+
+def test_stopped_in_order_it_gives_back(tmp_path: Path) -> None:
+    silent = Silent("127.0.7.1")
+    limits = ("--allow-private",)
+    try:
+        with serving(tmp_path, *limits) as running:
+            id = running.ask("127.0.7.1", ports=[143])
+            assert silent.visited.wait(DEADLINE)
+        silent.close()
+        with serving(tmp_path, *limits) as again:
+            began = time.monotonic()
+            assert again.over(id)["state"] == "done"
+            assert time.monotonic() - began < DEADLINE
+    finally:
+        silent.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("--listen", "mail.example.com"), 2, "--listen mail.example.com is no address"),
+        (("--listen", "127.0.0.1:99999"), 2, "'99999' is not a port number"),
+        (("--listen", "192.0.2.1:8025"), 2, "nobody can listen at 192.0.2.1:8025"),
+        (("--url", "check.example.com"), 2, "is not where a page is"),
+        (("--database", "mysql://root:secret@db/x"), 2, "--database names mysql"),
+        (("--database", "postgresql://u:secret@127.0.0.1:1/x"), 3, "does not answer"),
+        (("--opt-out", "missing.txt"), 2, "missing.txt: cannot be read: No such file"),
+        (("--admin-token-file", "/dev/null"), 2, "others may read it"),
+        (("--ehlo", "a b"), 2, "contains white space"),
+        (("--resolver", "dns.example"), 2, "is not the address of a resolver"),
+    ],
+)
+def test_a_start_that_cannot_be(
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    status: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["letterlock", "serve", "--data", str(tmp_path), *arguments]
+    if "--listen" not in arguments:
+        words += ["--listen", "127.0.0.1:0"]
+    monkeypatch.setattr(sys, "argv", words)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        run()
+    told = capsys.readouterr().err
+    assert ended.value.code == status, told
+    assert said in told
+    assert len(told.splitlines()) == 1
+    assert "secret" not in told
