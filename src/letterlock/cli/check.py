@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,6 +33,7 @@ from letterlock.cli.check_probing import (
     Profiles,
     Rate,
     ResolverOption,
+    Server,
     Timeout,
     manners,
     profiles,
@@ -47,6 +48,7 @@ from letterlock.model.tls_facts import Depth
 
 if TYPE_CHECKING:
     from letterlock.check import Checked, Request, Unresolved
+    from letterlock.cli.check_progress import Bar
     from letterlock.probe.examine import Manners
     from letterlock.probe.resolve import Target
     from letterlock.profiles.profile import Profile
@@ -60,6 +62,7 @@ _EPILOG = """Examples:
   letterlock check 192.0.2.25 --name mail.example.com
   letterlock check mail.example.com --port 25 --port 465 --json -
   letterlock check mail.example.com --dns
+  letterlock check mail.example.com --server https://check.example.com
   letterlock check joe@example.com @example.org --resolver 127.0.0.1
   letterlock check mail.example.com --ca-file test-ca.pem --fail-on low
   letterlock check --targets servers.txt --html report.html --csv report.csv
@@ -140,6 +143,7 @@ def check(
     fast: Fast = False,
     ehlo: Ehlo = None,
     online: Online = False,
+    server: Server = None,
 ) -> None:
     """Look at any mail server's TLS from outside.
 
@@ -185,7 +189,26 @@ def check(
                 ehlo=ehlo,
             ),
         )
-        run = _Run(request, outputs)
+        if server is not None:
+            from letterlock.cli.check_elsewhere import refuse_what_stays_here
+
+            refuse_what_stays_here(
+                {
+                    "--ca-file": ca_file is not None,
+                    "--service": service is not None,
+                    "--resolver": resolver is not None,
+                    "--profile": bool(profile),
+                    "--ehlo": ehlo is not None,
+                    "--rate": rate is not None,
+                    "--max-connections": max_connections is not None,
+                    "--dns": dns,
+                    "--fast": fast,
+                    "--online": online,
+                    "--ipv4": ipv4,
+                    "--ipv6": ipv6,
+                }
+            )
+        run = _Run(request, outputs, server)
         run.visit_all(all_targets(targets or (), targets_file, domains=mx))
         outputs.write(run.told, determined=run.determined)
     usual = run.exit_code(fail_on)
@@ -244,10 +267,11 @@ def _service(name: str | None) -> Service | None:
 class _Run:
     """The visits so far. Each target is shown as soon as it is done."""
 
-    def __init__(self, request: Request, outputs: Outputs) -> None:
+    def __init__(self, request: Request, outputs: Outputs, server: str | None) -> None:
         from rich.console import Console
 
         self._request = request
+        self._server = server
         self._verbose = outputs.verbose
         self._screen = Console(highlight=False) if outputs.screen else None
         self.results: list[Checked] = []
@@ -279,7 +303,28 @@ class _Run:
                 with bar.aside():
                     self._take(result)
 
-            self.interrupted = check_all(targets, self._request, done=done, progress=bar.note)
+            if self._server is None:
+                self.interrupted = check_all(targets, self._request, done=done, progress=bar.note)
+            else:
+                self._look_elsewhere(self._server, targets, done, bar)
+
+    def _look_elsewhere(
+        self,
+        server: str,
+        targets: Sequence[Target],
+        done: Callable[[Checked | Unresolved], None],
+        bar: Bar,
+    ) -> None:
+        from letterlock.cli.check_elsewhere import look_elsewhere
+
+        request = self._request
+        try:
+            look_elsewhere(
+                server, targets, name=request.name, ports=request.ports, depth=request.depth,
+                done=done, bar=bar,
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            self.interrupted = True
 
     def _take(self, result: Checked | Unresolved) -> None:
         from letterlock.check import Unresolved

@@ -101,6 +101,16 @@ Online = Annotated[
 ]
 
 
+Server = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        metavar="URL",
+        help="Have the letterlock at URL look (letterlock serve), and report here.",
+    ),
+]
+
+
 def manners(
     *,
     timeout: float,

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from letterlock.report.escape import printable
+
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
@@ -36,6 +38,13 @@ class Bar:
         self._bar.update(
             self._task, completed=len(self._finished), total=progress.endpoints, last=last
         )
+
+    def note_elsewhere(self, finished: int, endpoints: int, last: str) -> None:
+        """The same, as a letterlock elsewhere tells it."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(
+                self._task, completed=finished, total=endpoints or None, last=printable(last[:80])
+            )
 
     @contextmanager
     def aside(self) -> Iterator[None]:

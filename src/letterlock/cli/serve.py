@@ -144,6 +144,7 @@ def serve(
         Path | None,
         typer.Option(metavar="FILE", help="Holds the token that opens monitors; mode 0600."),
     ] = None,
+    lease: Annotated[float, typer.Option(hidden=True, min=2)] = 30,
     settings_on_stdin: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Serve the checker as a page and an API, on your own machine.
@@ -173,6 +174,7 @@ def serve(
         caps=Caps(waiting=queue, per_client=per_client, per_subject=per_target, reuse=reuse),
         per_address=per_address,
         at_once=workers,
+        lease=lease,
         admin_token=_token(admin_token_file),
     )
     _run(settings, role, listen, tuple(proxy or ()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import os
 import signal
 import socket
 import sys
@@ -90,12 +91,16 @@ def serve_worker(settings: Settings, *, child: bool) -> None:
     Until SIGTERM, SIGINT or the end of the input."""
     database = open_database(settings.data, settings.database)
     try:
-        worker = Worker(settings, Checks(database))
+        worker = Worker(settings, Checks(database, settings.lease))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
         if child:
             handed_over.listen(sys.stdin.buffer, worker.wake, worker.stop)
         worker.run()
+        if child:
+            # Visits that a server keeps waiting would be waited for.
+            database.close()
+            os._exit(0)
     finally:
         database.close()
 

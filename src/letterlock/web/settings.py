@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from letterlock.web.store.checks import Caps
+from letterlock.web.store.checks import LEASE, Caps
 
 #: Checks at once in one worker; times that one address is visited in an hour by all checks.
 AT_ONCE = 20
@@ -35,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     per_address: int = PER_ADDRESS
     at_once: int = AT_ONCE
     max_seconds: float = 300.0
+    lease: float = LEASE
     admin_token: str | None = None
 
     def __repr__(self) -> str:

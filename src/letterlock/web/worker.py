@@ -26,13 +26,13 @@ from letterlock.report.result import Result
 from letterlock.web.asked import asked_again
 from letterlock.web.opt_out import OptOutFile
 from letterlock.web.settings import Settings
-from letterlock.web.store.checks import LEASE, Check, Checks, Outcome
+from letterlock.web.store.checks import Check, Checks, Outcome
 
 _LOG = logging.getLogger("letterlock.web.worker")
-#: Seconds between looks for work where nobody wakes us; between signs of life; between two
-#: writings of a check's progress; between prunings.
+#: Seconds between looks for work where nobody wakes us; signs of life in the time of a lease;
+#: seconds between two writings of a check's progress; between prunings.
 _IDLE = 1.0
-_KEEP = LEASE / 3
+_KEEPS = 3  # a lease
 _PROGRESS = 0.5
 _PRUNE = 3600.0
 #: Seconds that a worker which is told to stop gives the checks under way.
@@ -139,7 +139,7 @@ class Worker:
 
     def _write(self, check: Check, outcome: Outcome) -> None:
         """Tried again while the database is away, as long as the check is ours."""
-        until = time.monotonic() + LEASE
+        until = time.monotonic() + self._checks.lease
         while True:
             try:
                 self._checks.finish(check, self.name, outcome)
@@ -214,7 +214,7 @@ class Worker:
         while not self._stopping.wait(_IDLE):
             now = time.monotonic()
             try:
-                if now - kept >= _KEEP:
+                if now - kept >= self._checks.lease / _KEEPS:
                     self._checks.keep(self.name)
                     self._checks.sweep()
                     kept = now

@@ -124,10 +124,11 @@ def new_id() -> str:
 
 
 class Checks:
-    """`clock` gives seconds since the epoch."""
+    """`clock` gives seconds since the epoch; `lease` is for how long a worker may be silent."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, lease: float = LEASE) -> None:
         self._database = database
+        self.lease = lease
         self.clock = time.time
 
     # --- asked for
@@ -213,7 +214,7 @@ class Checks:
                 .values(
                     state=State.RUNNING,
                     worker=worker,
-                    lease=now + LEASE,
+                    lease=now + self.lease,
                     started=now,
                     attempts=CHECKS.c.attempts + 1,
                 )
@@ -223,7 +224,7 @@ class Checks:
 
     def keep(self, worker: str) -> None:
         """The worker lives: its leases are renewed."""
-        lease = self.clock() + LEASE
+        lease = self.clock() + self.lease
         with self._database.write() as connection:
             connection.execute(
                 update(CHECKS)

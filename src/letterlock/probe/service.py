@@ -1,0 +1,134 @@
+"""Has a letterlock elsewhere look at a target (`letterlock serve`), and fetches what it saw."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from letterlock.model.errors import InputError, UndeterminedError
+
+if TYPE_CHECKING:
+    import httpx2
+
+#: Seconds for any one step of an exchange; between two questions how it goes; for a check in all.
+_STEP = 15.0
+_EVERY = 0.5
+_LONGEST = 1800.0
+#: Bytes of an answer; a report of a domain with many hosts has some MB.
+_LARGEST = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`facts` is a document of `report.facts_document`, None where the target could not be looked
+    at; `error` says why, or what of it could not."""
+
+    facts: bytes | None
+    error: str | None
+    determined: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service at a URL. No proxy is used that the environment does not name; no redirect is
+    followed."""
+
+    url: str
+
+    @classmethod
+    def at(cls, url: str) -> Service:
+        """Raises InputError for a URL that is none."""
+        try:
+            parts = urlsplit(url)
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+        except ValueError:
+            usable = False
+        if not usable:
+            raise InputError(
+                f"--server {url} is no URL", remedy="such as https://check.example.com"
+            )
+        return cls(url.rstrip("/"))
+
+    def look(self, question: dict[str, Any], told: Callable[[int, int, str], None]) -> Answer:
+        """The answer to `question` (NewCheck in the API); `told` hears of ports finished, ports in
+        all and what was heard of last.
+
+        Raises InputError where the service takes the question for none, UndeterminedError where it
+        cannot be reached, is too busy, or answers nonsense."""
+        import httpx2
+
+        try:
+            with httpx2.Client(timeout=_STEP) as client:
+                return self._look(client, question, told)
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+            said = " ".join(str(error).split()) or type(error).__name__
+            raise UndeterminedError(f"{self.url} cannot be asked: {said}") from None
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise UndeterminedError(
+                f"{self.url} is no letterlock, or another version of it"
+            ) from None
+
+    def _look(
+        self,
+        client: httpx2.Client,
+        question: dict[str, Any],
+        told: Callable[[int, int, str], None],
+    ) -> Answer:
+        answer = client.post(f"{self.url}/api/v1/checks", json=question)
+        if answer.status_code != 202:
+            raise self._refused(answer)
+        place = f"{self.url}/api/v1/checks/{_id(json.loads(answer.content))}"
+        check = self._followed(client, place, told)
+        facts = None
+        if check["state"] == "done":
+            facts = self._body(client, f"{place}/facts")
+        error = check["error"]
+        return Answer(facts, None if error is None else str(error), check["determined"] is True)
+
+    def _followed(
+        self, client: httpx2.Client, place: str, told: Callable[[int, int, str], None]
+    ) -> dict[str, Any]:
+        deadline = time.monotonic() + _LONGEST
+        while time.monotonic() < deadline:
+            check: dict[str, Any] = json.loads(self._body(client, place))
+            if check["state"] in ("done", "failed"):
+                return check
+            if progress := check["progress"]:
+                told(int(progress["finished"]), int(progress["endpoints"]), str(progress["last"]))
+            time.sleep(_EVERY)
+        raise UndeterminedError(f"{self.url} is not done after {_LONGEST:g} s")
+
+    def _body(self, client: httpx2.Client, url: str) -> bytes:
+        received = bytearray()
+        with client.stream("GET", url) as answer:
+            for part in answer.iter_bytes():
+                received += part
+                if len(received) > _LARGEST:
+                    raise UndeterminedError(f"{self.url} gives more than {_LARGEST >> 20} MiB")
+        if answer.status_code != 200:
+            raise UndeterminedError(f"{self.url} answers HTTP {answer.status_code}")
+        return bytes(received)
+
+    def _refused(self, answer: httpx2.Response) -> InputError | UndeterminedError:
+        try:
+            problem = json.loads(answer.content)
+            said = " ".join(str(problem["detail"]).split())[:300]
+        except (ValueError, KeyError, TypeError):
+            return UndeterminedError(f"{self.url} answers HTTP {answer.status_code}")
+        if answer.status_code in (429, 503):
+            after = answer.headers.get("Retry-After", "")
+            remedy = f"try again in {after} s" if after.isdecimal() else None
+            return UndeterminedError(f"{self.url}: {said}", remedy=remedy)
+        return InputError(f"{self.url}: {said}")
+
+
+def _id(told: dict[str, Any]) -> str:
+    """Nothing that would lead to another place."""
+    id = str(told["id"])
+    if not id.isalnum() or len(id) > 64:
+        raise ValueError(id)
+    return id
