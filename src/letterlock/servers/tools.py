@@ -47,7 +47,8 @@ class Completed:
 
 
 @contextmanager
-def _memory_file(contents: bytes = b"") -> Iterator[int]:
+def memory_file(contents: bytes = b"") -> Iterator[int]:
+    """A file in memory, at its beginning."""
     descriptor = os.memfd_create("letterlock", os.MFD_CLOEXEC)
     try:
         os.write(descriptor, contents)
@@ -57,7 +58,8 @@ def _memory_file(contents: bytes = b"") -> Iterator[int]:
         os.close(descriptor)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """What every program that is run gets."""
     return {"PATH": _PATH, "LC_ALL": "C", "HOME": os.environ.get("HOME", "/root")}
 
 
@@ -187,18 +189,18 @@ class Tools:
         Raises UndeterminedError when it is not there or does not end within `timeout` seconds."""
         # Files, not pipes: a daemon such as Dovecot's master keeps its standard error open, and
         # the pipe's end would never come.
-        with _memory_file(stdin or b"") as given, _memory_file() as out, ExitStack() as stack:
+        with memory_file(stdin or b"") as given, memory_file() as out, ExitStack() as stack:
             if terminal:
                 ours, err = stack.enter_context(_terminal())
             else:
-                ours, err = None, stack.enter_context(_memory_file())
+                ours, err = None, stack.enter_context(memory_file())
             try:
                 process = subprocess.Popen(
                     [*self.prefix, *argv],
                     stdin=given,
                     stdout=out,
                     stderr=err,
-                    env=_environment(),
+                    env=environment(),
                     cwd="/",
                 )
             except OSError as error:

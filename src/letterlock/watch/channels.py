@@ -9,6 +9,7 @@ from pathlib import Path
 from letterlock.model.errors import LetterlockError, UndeterminedError
 from letterlock.probe.webhook import post_json
 from letterlock.report.escape import printable
+from letterlock.servers.errand import errand
 from letterlock.servers.tools import Completed, Tools
 from letterlock.watch.message import as_mail
 from letterlock.watch.settings import Settings, without_secrets
@@ -80,7 +81,7 @@ def _command(command: tuple[str, ...], tools: Tools) -> Channel:
 
 def _run(tools: Tools, *argv: str, stdin: bytes, timeout: float) -> Completed:
     try:
-        return tools.run(*argv, stdin=stdin, timeout=timeout)
+        return errand(tools, *argv, stdin=stdin, timeout=timeout)
     except LetterlockError as error:
         raise NotHandedOverError(str(error)) from None
 
