@@ -110,7 +110,7 @@ def test_a_webhook_that_takes_it() -> None:
     assert SECRET not in channel.shown
     assert requests[0].startswith(f"POST /{SECRET} HTTP/1.1\r\n".encode())
     assert b"\r\nContent-Type: application/json\r\n" in requests[0]
-    with pytest.raises(NotHandedOverError, match="^ConnectError"):
+    with pytest.raises(NotHandedOverError, match=r"^ConnectError"):
         channel.hand_over(DOCUMENT)
 
 

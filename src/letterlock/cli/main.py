@@ -21,7 +21,7 @@ VERBS = {
     "serve": "Serve the checker as a page and an API, on your own machine.",
     "explain": "Say what a finding means, and what to set.",
     "diff": "Say what changed between two reports of check.",
-    "schema": "Print the JSON Schema of what check, status, secure or listen writes.",
+    "schema": "Print the JSON Schema of a document that scripts may rely on.",
     "deploy": "Bring a renewed certificate into service; made to be an ACME client's hook.",
     "hook": "Install, remove or show that hook, per ACME client.",
     "rollback": "Undo what an earlier run changed.",

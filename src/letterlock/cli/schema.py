@@ -17,6 +17,7 @@ _EPILOG = """Examples:
   letterlock schema status
   letterlock schema secure
   letterlock schema listen
+  letterlock schema watch-message
   letterlock check mail.example.com --json report.json
   check-jsonschema --schemafile letterlock.schema.json report.json
 
@@ -27,25 +28,28 @@ app = verb()
 
 
 class Document(StrEnum):
-    """The verbs whose `--json` has a schema."""
+    """The documents that have a schema: of a verb's `--json`, or what the watch hands over."""
 
     CHECK = "check"
     STATUS = "status"
     SECURE = "secure"
     LISTEN = "listen"
+    WATCH_LOG = "watch-log"
+    WATCH_MESSAGE = "watch-message"
 
 
 @app.command(epilog=_EPILOG)
 def schema(
     document: Annotated[
-        Document, typer.Argument(help="Whose JSON.", metavar="[check|status|secure|listen]")
+        Document, typer.Argument(help="Whose JSON.", metavar=f"[{'|'.join(Document)}]")
     ] = Document.CHECK,
 ) -> None:
-    """Print the JSON Schema of what check, status, secure or listen writes.
+    """Print the JSON Schema of a document that scripts may rely on.
 
     JSON Schema, draft 2020-12, of the document that `letterlock check --json` writes and
-    `letterlock diff` reads, of what `letterlock status --json` or `letterlock secure --json`
-    writes, or of each line of `letterlock listen --json`.
+    `letterlock diff` reads, of what `letterlock status --json`, `letterlock secure --json` or
+    `letterlock watch log --json` writes, of each line of `letterlock listen --json`, or of the
+    messages that the watch hands to a webhook or a command.
     """
     match document:
         case Document.STATUS:
@@ -54,6 +58,10 @@ def schema(
             from letterlock.report.secure_schema import SCHEMA
         case Document.LISTEN:
             from letterlock.report.listening_schema import SCHEMA
+        case Document.WATCH_LOG:
+            from letterlock.report.watch_schema import LOG as SCHEMA
+        case Document.WATCH_MESSAGE:
+            from letterlock.report.watch_schema import MESSAGE as SCHEMA
         case Document.CHECK:
             from letterlock.report.json_schema import SCHEMA
 

@@ -38,6 +38,8 @@ CLONE_NEWIPC = 0x08000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 
+#: Of IPv6 alone: of IPv4 the same bit is IFA_F_SECONDARY.
+_IFA_F_TEMPORARY = 0x01
 _RDONLY, _NOSUID, _NODEV, _NOEXEC = 1, 2, 4, 8
 _REMOUNT, _BIND, _REC, _PRIVATE = 32, 4096, 16384, 1 << 18
 _KEPT_FLAGS = {"nosuid": _NOSUID, "nodev": _NODEV, "noexec": _NOEXEC}
@@ -112,11 +114,14 @@ def _netlink(kind: int, flags: int, payload: bytes) -> list[tuple[int, bytes]]:
                 answers.append((answer, body))
 
 
-def own_addresses() -> list[str]:
-    """This system's addresses other than loopback and link-local ones."""
+def own_addresses(*, lasting: bool = False) -> list[str]:
+    """This system's addresses other than loopback and link-local ones; with `lasting` without
+    those that it makes up for a day (RFC 8981)."""
     found = []
     for _, body in _netlink(22, 0x301, struct.pack("BBBBI", 0, 0, 0, 0, 0)):  # RTM_GETADDR, dump
-        family, _, _, scope, _ = struct.unpack_from("BBBBI", body)
+        family, _, flags, scope, _ = struct.unpack_from("BBBBI", body)
+        if lasting and family == socket.AF_INET6 and flags & _IFA_F_TEMPORARY:
+            continue
         attributes, rest = {}, body[8:]
         while len(rest) >= 4:
             length, kind = struct.unpack_from("HH", rest)

@@ -27,9 +27,9 @@ _MANNERS = Manners(limits=Limits.within(15), max_seconds=300)
 
 
 def outside_addresses() -> tuple[str, ...]:
-    """This machine's addresses beside loopback and link-local ones; the world's first, at most
-    MOST_ADDRESSES."""
-    own = [ipaddress.ip_address(each) for each in dict.fromkeys(own_addresses())]
+    """This machine's addresses beside loopback and link-local ones, and those of a day, with which
+    every fault would end and begin anew; the world's first, at most MOST_ADDRESSES."""
+    own = [ipaddress.ip_address(each) for each in dict.fromkeys(own_addresses(lasting=True))]
     useful = [each for each in own if not (each.is_loopback or each.is_link_local)]
     useful.sort(key=lambda each: not each.is_global)
     return tuple(map(str, useful[:MOST_ADDRESSES]))
