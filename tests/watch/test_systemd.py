@@ -76,6 +76,10 @@ def test_a_run_in_the_sandbox_does_all_it_must(stock_machine: Machine) -> None:
         assert system.must("systemctl", "is-enabled", TIMER_UNIT) == "enabled\n"
         assert system.unit(TIMER_UNIT, "ActiveState") == "active"
         assert system.unit(TIMER_UNIT, "NextElapseUSecRealtime")
+        assert system.letterlock("rollback", "--yes").status == 0
+        assert system.unit(TIMER_UNIT, "ActiveState") == "inactive"
+        assert system.unit(TIMER_UNIT, "LoadState") == "not-found"
+        install(system, "--mail", "postmaster", "--ca-file", ROOT, "--address", "127.0.0.1")
         system.must("systemctl", "stop", TIMER_UNIT)
         assert "Watching every hour" in install(system), "what was stopped is started again"
         assert install(system) == "Nothing to change.\n"

@@ -204,5 +204,10 @@ def test_cron_where_there_is_no_systemd(stock_machine: Machine) -> None:
     removed = machine.warm_letterlock("watch", "remove", "--purge", "--yes")
     assert removed.status == 0, removed.complaints
     assert machine.tree("/etc", "/var/lib/systemd") == before
+    by_systemd = machine.warm_letterlock("watch", "install", "--by", "systemd", "--yes")
+    assert by_systemd.status == 0, by_systemd.complaints
+    assert "from its next start on, by systemd" in by_systemd.text
+    assert machine.warm_letterlock("watch", "remove", "--yes").status == 0
+    assert machine.tree("/etc", "/var/lib/systemd") == before
     assert not [name for name in machine.tree(STATE) if "watch" in name]
     assert machine.warm_letterlock("watch", "remove", "--yes").text == "Nothing to change.\n"

@@ -39,6 +39,9 @@ Exit codes: 0 fine, 2 usage or input error, 3 could not determine, 4 refused or 
 
 app = verb()
 
+#: Where the watch's timer is, which systemd goes on running when its files are gone.
+_UNITS = "/etc/systemd/system/"
+
 
 @app.command(epilog=_EPILOG)
 def rollback(
@@ -108,6 +111,10 @@ def _apply(plan: Plan, root: Path, wait: float, *, quiet: bool) -> str | None:
         outcome = apply(
             plan, servers_below(root), observer(root), StateFolder(root), wait=wait, report=tell
         )
+    if any(str(change.path).startswith(_UNITS) for change in plan.changes):
+        from letterlock.cli.watch_install import follow_files
+
+        follow_files(root)
     if not quiet:
         for note in outcome.notes:
             typer.echo(note)

@@ -60,9 +60,10 @@ def install(
     _carry_out(plan, root, wait, dry_run=dry_run, yes=yes)
     if dry_run:
         return
-    started = _start(chosen, root, changed=bool(plan.changes))
+    waits = chosen is Scheduler.SYSTEMD and not _systemd_runs(root)
+    started = not waits and _start(chosen, changed=bool(plan.changes))
     if plan.changes or started:
-        when = "every hour" if root == _HERE else "every hour, once that system is started anew"
+        when = "every hour from its next start on" if waits else "every hour"
         typer.echo(f"Watching {when}, by {chosen}; the settings are in {FILE}.")
         if settings.channels:
             typer.echo("See that a message arrives: letterlock watch test")
@@ -103,10 +104,15 @@ def _program() -> Path:
     return Path(found or sys.argv[0]).absolute()
 
 
-def _start(by: Scheduler, root: Path, *, changed: bool) -> bool:
-    """Have systemd run the timer; whether it did not yet. An earlier installation may have been
-    refused by a systemd that was not up."""
-    if by is not Scheduler.SYSTEMD or root != _HERE:
+def _systemd_runs(root: Path) -> bool:
+    """Whether there is a systemd to be told; that of another root is not."""
+    return root == _HERE and scheduler(root) is Scheduler.SYSTEMD
+
+
+def _start(by: Scheduler, *, changed: bool) -> bool:
+    """Have systemd run the timer; whether it did not yet: an earlier installation may have been
+    refused by it, or somebody stopped it."""
+    if by is not Scheduler.SYSTEMD:
         return False
     if changed:
         _systemctl("daemon-reload")
@@ -117,13 +123,26 @@ def _start(by: Scheduler, root: Path, *, changed: bool) -> bool:
     return True
 
 
+def follow_files(root: Path) -> None:
+    """Have systemd do as the timer's files say now: they were rolled back."""
+    if not _systemd_runs(root):
+        return
+    wanted = Path(LINK).is_symlink()
+    if not wanted:
+        # A timer that runs on without its file fails at the reload.
+        _asked("stop", _UNIT)
+    _systemctl("daemon-reload")
+    if wanted:
+        _systemctl("start", _UNIT)
+
+
 def remove(root: Path, wait: float, *, purge: bool, dry_run: bool, yes: bool) -> None:
     """Take the timer and the settings away, with `purge` the history too."""
     from letterlock.watch.run import forget
 
     plan = plan_removal(root)
-    timer = root == _HERE and any(str(change.path) == LINK for change in plan.changes)
-    if plan.changes and not dry_run and timer:
+    timer = _systemd_runs(root) and any(str(change.path) == LINK for change in plan.changes)
+    if timer and not dry_run:
         ask(yes)
         yes = True
         demand_root()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
 from textwrap import wrap
@@ -129,7 +129,8 @@ def _places(same: Sequence[_Json], *, over: bool) -> Iterator[str]:
     """The same evidence at several places is said once."""
     by_evidence: dict[str, list[tuple[str, str]]] = {}
     for each in same:
-        said = f"it began {each['since']}" if over else each["evidence"]
+        since = datetime.fromisoformat(each["since"]).astimezone(UTC)
+        said = f"it began {since:%Y-%m-%d %H:%M} UTC" if over else each["evidence"]
         by_evidence.setdefault(said, []).append((each["place"], each["about"] or ""))
     for said, places in by_evidence.items():
         yield f"{compact(places)}: {said}"
