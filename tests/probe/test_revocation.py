@@ -308,8 +308,9 @@ def test_a_chain_without_its_issuer_asks_nobody(site: _Site) -> None:
 # --- hostile answers
 
 
-def set_bounds(monkeypatch: pytest.MonkeyPatch, longest: float) -> None:
-    monkeypatch.setattr(revocation, "OCSP_BOUNDS", replace(revocation.OCSP_BOUNDS, longest=longest))
+def bound(monkeypatch: pytest.MonkeyPatch, longest: float) -> None:
+    ocsp = replace(revocation.OCSP_BOUNDS, longest=longest)
+    monkeypatch.setattr(revocation, "OCSP_BOUNDS", ocsp)
     monkeypatch.setattr(revocation, "CRL_BOUNDS", Bounds(64 * 1024, longest=longest, redirects=3))
 
 
@@ -330,7 +331,8 @@ HOSTILE: dict[str, tuple[Reply, str]] = {
 def test_hostile_answers(
     site: _Site, case: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    set_bounds(monkeypatch, longest=0.5 if case == "a trickle" else 60)
+    # Impatient with what never ends, and with nothing else: a busy machine is slow.
+    bound(monkeypatch, 0.5 if case == "a trickle" else 60)
     site.replies["/it"], text = HOSTILE[case]
     asked = site.url("/it")
     one = leaf(ocsp=asked) if kind == "ocsp" else leaf(crl=asked)
