@@ -18,6 +18,7 @@ from letterlock.install.recover import Recovered, recover
 from letterlock.install.state import StateFolder
 from letterlock.install.transaction import Outcome, apply
 from letterlock.model.errors import RefusedError
+from letterlock.model.facts import EndpointFacts
 from letterlock.model.plan import (
     Change,
     DirectoryChange,
@@ -353,6 +354,32 @@ class TestServers:
         postfix.failing_reloads = {0}
         assert "Postfix does not reload; rolled back, everything" in self.failed(root, postfix)
         assert postfix.done == ["validate", "reload", "reload"]
+        assert postfix.served == b"old leaf"
+
+    def test_one_that_ends_after_it_came_back(self, root: Path) -> None:
+        """As Postfix does that finds a port taken: it is no stopped server, of which nothing is
+        expected."""
+
+        class Dying(StandIn):
+            asked = 0
+
+            def running(self) -> bool:
+                self.asked += "reload" in self.done
+                self.up = self.up and self.asked <= 1
+                return self.up
+
+            def look(self, name: str) -> EndpointFacts:
+                self.up = self.up and "reload" not in self.done
+                return super().look(name)
+
+            def start(self) -> None:
+                super().start()
+                self.done.remove("reload")
+
+        (root / CERTIFICATE).write_bytes(b"old leaf")
+        postfix = Dying(root, "Postfix", MX, CERTIFICATE)
+        assert "not as expected on the wire: 127.0.0.1:25 (smtp)" in self.failed(root, postfix)
+        assert postfix.done == ["validate", "start"]
         assert postfix.served == b"old leaf"
 
     def test_the_way_back_fails_too(self, root: Path, postfix: StandIn) -> None:

@@ -34,12 +34,14 @@ class Serving:
         self._patience = patience
         self._before: Facts = ()
         self._gently = False
+        self._endpoints: dict[str, tuple[Endpoint, ...]] = {}
+        self._up: set[str] = set()
         #: The names of the servers that ran before the run.
         self.ran: frozenset[str] = frozenset()
 
     def look_before(self) -> None:
         """See what is served now, to compare with later."""
-        running = [server for server in self._concerned if server.running()]
+        running = [server for server in self._concerned if self._runs(server)]
         self.ran = frozenset(server.name for server in running)
         if running:
             self._report("looking at what is served now")
@@ -51,19 +53,36 @@ class Serving:
         named = {endpoint for endpoint, _, _ in wanted}
         name = wanted[0][1] if wanted else self._plan.subject
         for server in running:
-            wanted += [(each, name, None) for each in server.endpoints() if each not in named]
+            wanted += [
+                (each, name, None) for each in self._endpoints_of(server) if each not in named
+            ]
         return verify.observe_all(self._observe, wanted)
 
     def _expected(self) -> list[Expectation]:
         """What can be asked for: nothing of a stopped server's endpoints."""
         stopped: set[Endpoint] = set()
         for server in self._all:
-            if not server.running():
-                stopped.update(server.endpoints())
+            if not self._runs(server):
+                stopped.update(self._endpoints_of(server))
         return [each for each in self._plan.expectations if each.endpoint not in stopped]
 
+    def _runs(self, server: MailServer) -> bool:
+        """Whether it runs or did so earlier in this run: one that has ended since is missed on the
+        wire, not passed over as a stopped one."""
+        if server.name not in self._up and server.running():
+            self._up.add(server.name)
+        return server.name in self._up
+
+    def _endpoints_of(self, server: MailServer) -> tuple[Endpoint, ...]:
+        """Asked once of the files before the change and once of those after it."""
+        if server.name not in self._endpoints:
+            self._endpoints[server.name] = server.endpoints()
+        return self._endpoints[server.name]
+
     def validate(self) -> None:
-        """Raises RefusedError with what the servers' own checkers say."""
+        """Of the files as they are now. Raises RefusedError with what the servers' own checkers
+        say."""
+        self._endpoints.clear()
         said = []
         for server in self._concerned:
             self._report(f"checking the configuration of {server.name}")
@@ -96,7 +115,7 @@ class Serving:
         """What is seen, once it is as expected and nothing that answered before is lost.
 
         Raises RefusedError with what is wrong, once patience is over."""
-        running = [server for server in self._concerned if server.running()]
+        running = [server for server in self._concerned if self._runs(server)]
         if not running:
             return ()
         self._report("verifying on the wire")
@@ -122,7 +141,7 @@ class Serving:
 
     def _complaints(self, facts: Facts) -> tuple[str, ...]:
         # An endpoint that the plan takes out of the configuration is no loss.
-        configured = {end for server in self._concerned for end in server.endpoints()}
+        configured = {end for server in self._concerned for end in self._endpoints_of(server)}
         was = [fact for fact in self._before if fact.endpoint in configured]
         wrong = verify.complaints(self._expected(), facts)
         return wrong or verify.losses(was, facts, tls_may_go=self._plan.undoes is not None)
@@ -152,7 +171,7 @@ class Serving:
         self._concerned = self._concerned or list(self._all)
         if start and any(not server.running() for server in self._all):
             self.put_into_service(lambda _name: None)
-        running = [server for server in self._all if server.running()]
+        running = [server for server in self._all if self._runs(server)]
         if not running:
             return ()
         self._report("verifying on the wire")

@@ -17,21 +17,24 @@ from letterlock.servers.version import Version
 from letterlock.servers.vocabulary import vocabulary
 
 _UNIT = "postfix.service"
-#: Where Postfix is configured by its own default.
+#: Where Postfix is configured by its own default, and where its queue is.
 _FOLDER = "/etc/postfix"
+_QUEUE = "/var/spool/postfix"
 
 
 @dataclass(frozen=True, slots=True)
 class Postfix:
     """One Postfix instance; `folder` is its configuration folder (`postconf config_directory`),
     `instance` the name of a further one (MULTI_INSTANCE_README), empty for the default. `on_paper`:
-    its programs are not asked, so it is read from its files alone, and nothing can be applied."""
+    its programs are not asked, so it is read from its files alone, and nothing can be applied.
+    `queue` is the `queue_directory` that it was built with."""
 
     tools: Tools
     version: Version
     folder: str
     on_paper: bool = False
     instance: str = ""
+    queue: str = _QUEUE
 
     @property
     def name(self) -> str:
@@ -45,9 +48,10 @@ class Postfix:
         if not tools.has("postconf"):
             return None
         # In a folder without a master.cf, or a fault in it would be all that postconf says.
-        done = tools.run("postconf", "-c", "/", "-h", "-d", "mail_version", "config_directory")
+        names = ("mail_version", "config_directory", "queue_directory")
+        done = tools.run("postconf", "-c", "/", "-h", "-d", *names)
         lines = done.text.split("\n")
-        if not done.ok or len(lines) < 2:
+        if not done.ok or len(lines) < 3:
             raise InputError(f"postconf fails: {' '.join(done.complaints) or 'no output'}")
         try:
             version = Version.parse(lines[0])
@@ -59,7 +63,7 @@ class Postfix:
         folder = lines[1].strip()
         if not configured(tools, f"{folder}/main.cf"):
             return None
-        return cls(tools, vocabulary("postfix").known(version), folder)
+        return cls(tools, vocabulary("postfix").known(version), folder, queue=lines[2].strip())
 
     @classmethod
     def assume(cls, tools: Tools, version: Version) -> Postfix:
@@ -125,7 +129,24 @@ class Postfix:
         return vocabulary("postfix").able("postconf -M", self.version)
 
     def running(self) -> bool:
-        return not self.on_paper and self._postfix("status").ok
+        """By the id that master(8) keeps in its queue, where `postfix status` looks by way of
+        seven programs."""
+        if self.on_paper:
+            return False
+        try:
+            text = self.tools.outside(f"{self._queue()}/pid/master.pid").read_bytes()
+            return self.tools.command_of(int(text)) == "master"
+        except (OSError, ValueError):
+            return False
+
+    def _queue(self) -> str:
+        try:
+            own = MainCf.parse(*self._file("main.cf")).get("queue_directory")
+        except InputError:
+            return self.queue
+        if own and "$" in own:
+            own = self._run_postconf("-h", "-x", "queue_directory").text.strip()
+        return own or self.queue
 
     def validate(self) -> tuple[str, ...]:
         return (
