@@ -9,7 +9,10 @@ import pytest
 from rich.console import Console
 
 from letterlock.findings.assess import assess
+from letterlock.model.dns_facts import Answer, HostDns, ResolverFacts, TlsaSet
+from letterlock.model.dns_promises import CaaFacts, CaaIssuer, CaaRecord, StsForHost, TlsRptFacts
 from letterlock.model.finding import Severity
+from letterlock.model.service import SMTP
 from letterlock.report import (
     csv_report,
     html_report,
@@ -22,8 +25,12 @@ from letterlock.report import (
 )
 from letterlock.report.result import Result
 from letterlock.report.terminal import show
-from tests.findings.sample import target
-from tests.findings.test_exchange import BOGUS, answer, domain, host
+from tests.findings.sample import good, target
+from tests.findings.test_clients import PAGE, PROMISE
+from tests.findings.test_clients import facts as clients
+from tests.findings.test_dane import KEY
+from tests.findings.test_exchange import BOGUS, SECURE, answer, domain, host
+from tests.findings.test_mta_sts import TESTING, sts
 
 EVIL = "\x1b[31m<script>\u202e"
 
@@ -55,6 +62,41 @@ def test_the_findings_are_told(text) -> None:  # type: ignore[no-untyped-def]
     assert any(word in told for word in ("dnssec-bogus", "signatures are broken"))
     assert "\x1b" not in told
     assert "\u202e" not in told
+
+
+def promising() -> list[Result]:
+    """A domain with all promises, and its MX host with TLSA, CAA and a policy."""
+    known = replace(
+        domain(host()),
+        sts=sts(TESTING, "*.example"),
+        tls_rpt=TlsRptFacts(answer(f"v=TLSRPTv1; rua=mailto:{EVIL}"), (f"mailto:{EVIL}",)),
+        clients=clients(PROMISE, page=replace(PAGE, why=f"HTTP 404 {EVIL}")),
+    )
+    whole = replace(target(), target="@example.com", name="example.com", endpoints=(), domain=known)
+    issuer = CaaRecord(0, "issue", EVIL, CaaIssuer("letsencrypt.org"))
+    counts = Answer("example", (issuer,), SECURE)
+    mx = HostDns(
+        "a.example", "example.com", ResolverFacts("127.0.0.1", True), SECURE, host(),
+        tlsa=(TlsaSet(25, Answer("_25._tcp.a.example", (KEY,), SECURE)),),
+        sts=StsForHost("example.com", TESTING, "*.example"), caa=CaaFacts(counts, counts),
+    )  # fmt: skip
+    visited = replace(target(good(SMTP)), target="a.example (MX of example.com)", host=mx)
+    return [Result(one, assess(one)) for one in (whole, visited)]
+
+
+@pytest.mark.parametrize("document", [html_report.document, markdown_report.document])
+def test_what_dns_says_is_told_in_rows(document) -> None:  # type: ignore[no-untyped-def]
+    raw = document(promising())
+    told = raw.replace("\\", "")
+    for words in (
+        "mode testing", "mx *.example", "TLS-RPT", "_imaps  a.example:993", "autoconfig",
+        "a sender delivers", "TLSA 25", "3 1 1 6b6b6b6b6b6b6b6b…", "CAA",
+    ):  # fmt: skip
+        assert words in told
+    assert "TLS on 0 of 0" not in told
+    assert "the server as a whole: example.com" not in told
+    assert "<script>" not in raw
+    assert "\x1b" not in raw
 
 
 def test_on_the_screen() -> None:

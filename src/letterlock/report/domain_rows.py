@@ -18,6 +18,7 @@ from letterlock.model.finding import Finding
 from letterlock.model.unknown import Cause, Unknown
 from letterlock.model.wording import Wording, joined
 from letterlock.report.promise_rows import caa_rows, promise_rows, sts_row
+from letterlock.report.result import Result
 from letterlock.report.sheet import Phrase, Row
 from letterlock.report.suites import Tone
 
@@ -27,12 +28,19 @@ _TONES = {
     Security.BOGUS: Tone.BAD,
 }
 
-
 _WORDS = {
     Security.SECURE: Wording("secure"),
     Security.INSECURE: Wording("insecure"),
     Security.BOGUS: Wording("bogus"),
 }
+
+
+def dns_rows(result: Result) -> list[Row]:
+    """All that DNS says of a target, a domain or a host; none where it was not asked."""
+    facts = result.facts
+    if facts.domain is not None:
+        return domain_rows(facts.domain)
+    return [] if facts.host is None else host_rows(facts.host, result.findings)
 
 
 def domain_rows(facts: DomainFacts) -> list[Row]:

@@ -13,6 +13,7 @@ from letterlock.model.finding import Severity
 from letterlock.model.language import ENGLISH, Language
 from letterlock.model.wording import Wording, joined
 from letterlock.report.compact import Block, blocks
+from letterlock.report.domain_rows import dns_rows
 from letterlock.report.escape import cleaned
 from letterlock.report.ports import (
     certificate_phrase,
@@ -105,7 +106,10 @@ class _Page:
         addresses = dict.fromkeys(each.endpoint.address for each in result.facts.endpoints)
         self._addresses = len(addresses)
         self.target = result.facts.target
-        self.name = result.facts.name
+        #: A domain is not verified: its hosts are.
+        self.is_domain = result.facts.domain is not None
+        self.name = result.facts.target if self.is_domain else result.facts.name
+        self.dns = dns_rows(result)
         self.time = utc(result.facts.started)
         self.day = f"{result.facts.started:%Y-%m-%d %H:%M} UTC"
         self.grade = grade_phrase(result.verdict.grade) if result.verdict else None
@@ -119,6 +123,8 @@ class _Page:
         return [(found.count(each), each) for each in reversed(Severity) if each in found]
 
     def cost(self) -> str:
+        if self.is_domain:
+            return Wording("DNS, {seconds} s.", seconds=format(self._facts.seconds, ".1f"))
         secured = sum(isinstance(each.handshake, Handshake) for each in self._facts.endpoints)
         return Wording(
             "TLS on {secured} of {ports} ports; {connections} connections, {seconds} s.",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from letterlock.model.facts import EndpointFacts
 from letterlock.report.compact import blocks
+from letterlock.report.domain_rows import dns_rows
 from letterlock.report.escape import cleaned, markdown
 from letterlock.report.ports import (
     certificate_phrase,
@@ -27,19 +28,23 @@ def document(results: Iterable[Result]) -> str:
 
 def _target(result: Result) -> Iterator[str]:
     facts = result.facts
-    verified = "" if facts.name == facts.target else f", verified as {markdown(facts.name)}"
+    told = facts.name == facts.target or facts.domain is not None
+    verified = "" if told else f", verified as {markdown(facts.name)}"
     yield f"# {markdown(facts.target)}"
     yield ""
     if result.verdict is not None:
         phrase = grade_phrase(result.verdict.grade)
         yield f"**Grade {_phrase(phrase)}**"
         yield ""
-    yield (
-        f"Checked {utc(facts.started)}{verified}: {facts.connections} connections, "
-        f"{facts.seconds:.1f} s."
-    )
+    cost = "DNS" if facts.domain is not None else f"{facts.connections} connections"
+    yield f"Checked {utc(facts.started)}{verified}: {cost}, {facts.seconds:.1f} s."
     yield ""
-    yield from _ports(result)
+    if rows := dns_rows(result):
+        yield "## DNS"
+        yield ""
+        yield from _rows(rows)
+    if facts.endpoints:
+        yield from _ports(result)
     yield from _findings(result)
     yield from _tls(result)
     yield from _certificates(result)
@@ -76,10 +81,11 @@ def _findings(result: Result) -> Iterator[str]:
         yield ""
     addresses = _addresses(result.facts.endpoints)
     for group in grouped(result.findings):
-        yield from _finding(group, addresses)
+        yield from _finding(group, addresses, placed=result.facts.domain is None)
 
 
-def _finding(group: Group, addresses: int) -> Iterator[str]:
+def _finding(group: Group, addresses: int, *, placed: bool) -> Iterator[str]:
+    """`placed` False: the evidence names its place itself."""
     worst = group.worst
     yield f"### {worst.severity.value}: {markdown(worst.title)} (`{worst.id}`)"
     yield ""
@@ -88,7 +94,8 @@ def _finding(group: Group, addresses: int) -> Iterator[str]:
             places(at, addresses) + ("" if severity is worst.severity else f" ({severity.value})")
             for severity, at in sighting.endpoints
         )
-        yield f"- {markdown(where)}: {markdown(sighting.evidence)}"
+        place = f"{markdown(where)}: " if placed else ""
+        yield f"- {place}{markdown(sighting.evidence)}"
     for remedy in group.remedies:
         yield f"- → {markdown(remedy)}"
     yield f"- {markdown(worst.source)}"

@@ -17,7 +17,7 @@ from letterlock.model.revocation import Revocation, Status, Told
 from letterlock.model.unknown import Cause, Unknown
 from letterlock.model.verdict import Verdict
 from letterlock.report.compact import blocks
-from letterlock.report.domain_rows import domain_rows, host_rows
+from letterlock.report.domain_rows import dns_rows
 from letterlock.report.escape import cleaned
 from letterlock.report.ports import CAUSES, UNREACHED, why_not_connected
 from letterlock.report.result import Result
@@ -73,10 +73,7 @@ def _print(screen: _Screen) -> None:
     console, facts = screen.console, screen.result.facts
     addresses = _addresses(facts)
     console.print(_headline(facts))
-    if facts.domain is not None:
-        console.print(rows_grid(domain_rows(facts.domain)))
-        console.print()
-    if facts.host is not None and (rows := host_rows(facts.host, screen.result.findings)):
+    if rows := dns_rows(screen.result):
         console.print(rows_grid(rows))
         console.print()
     for address in addresses:
