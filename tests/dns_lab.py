@@ -64,20 +64,28 @@ class DnsLab:
         self._machine = machine
         self._root_key = _Key()
         self._zones: dict[str, str] = {}
-        self._delegations: list[str] = []
+        self._delegations: dict[str, list[str]] = {}
         self.zone("dnssec-failed.org", "@ A 127.0.0.9", signing=Signing.WRONG_DS)
 
-    def zone(self, name: str, *records: str, signing: Signing = Signing.GOOD) -> None:
-        """A zone with these records beside SOA and NS, `@` its own name."""
+    def zone(
+        self, name: str, *records: str, signing: Signing = Signing.GOOD, parent: str = "."
+    ) -> None:
+        """A zone with these records beside SOA and NS, `@` its own name. A `parent` that is not the
+        root is added after its children."""
+        below = self._delegations.pop(name, [])
         text = "\n".join(
-            ("$TTL 60", "@ SOA ns.root. hostmaster 1 3600 600 86400 60", "@ NS ns.root.", *records)
-        )
+            (
+                "$TTL 60", "@ SOA ns.root. hostmaster 1 3600 600 86400 60", "@ NS ns.root.",
+                *below, *records,
+            )
+        )  # fmt: skip
         key = _Key()
         self._zones[name] = _signed(name, text, key, signing)
-        self._delegations.append(f"{name}. NS ns.root.")
+        delegations = self._delegations.setdefault(parent, [])
+        delegations.append(f"{name}. NS ns.root.")
         if signing is not Signing.NONE:
             believed = _Key() if signing is Signing.WRONG_DS else key
-            self._delegations.append(f"{name}. DS {believed.ds(name)}")
+            delegations.append(f"{name}. DS {believed.ds(name)}")
 
     def start(self) -> None:
         root = "\n".join(
@@ -86,7 +94,7 @@ class DnsLab:
                 ". SOA ns.root. hostmaster.root. 1 3600 600 86400 60",
                 ". NS ns.root.",
                 f"ns.root. A {_AUTHORITY}",
-                *self._delegations,
+                *self._delegations["."],
             )
         )
         zones = {".": _signed(".", root, self._root_key, Signing.GOOD), **self._zones}

@@ -41,6 +41,11 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
             f"_587._tcp.mail TLSA 3 1 1 {'ab' * 32}",
             '_mta-sts TXT "v=STSv1; id=1"', "mta-sts A 127.0.2.1",
         )  # fmt: skip
+        lab.zone(
+            "_25._tcp.mail.late.example", f"@ TLSA 3 1 1 {leaf_digest(machine)}",
+            signing=Signing.EXPIRED, parent="late.example",
+        )  # fmt: skip
+        lab.zone("late.example", "@ MX 10 mail", "mail A 127.0.0.1")
         lab.zone("bogus.example", f"@ MX 10 {HOSTNAME}.", signing=Signing.TAMPERED)
         lab.zone("null.example", "@ MX 0 .")
         lab.zone(
@@ -110,6 +115,19 @@ def test_dane_of_a_host(machine: Machine) -> None:
         assert ("Verify return code: 0 (ok)" in openssl.text) is ours[port]
     found = {each["id"]: each["severity"] for each in report["findings"]}
     assert found["dane-mismatch"] == "medium"
+
+
+def test_signatures_that_ran_out_on_the_way_to_dane(machine: Machine) -> None:
+    """MX and address are secure, the TLSA records are in a zone whose signatures have expired."""
+    done = machine.warm_letterlock("check", "@late.example", *_TRUSTING, "--json", "-")
+    assert done.status == 1, done.complaints
+    report = json.loads(done.text)
+    host = report["targets"][1]["host"]
+    assert host["addresses"]["ipv4"]["security"] == "secure"
+    assert host["tlsa"][0]["answer"]["security"] == "bogus"
+    (found,) = [each for each in report["findings"] if each["id"] == "dane-lookup-fails"]
+    assert found["severity"] == "high"
+    assert "a signature ran out on 20" in found["evidence"]
 
 
 def test_a_bogus_domain_is_a_finding(machine: Machine) -> None:

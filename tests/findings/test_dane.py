@@ -28,6 +28,7 @@ from tests.findings.test_exchange import host as addresses
 
 KEY, NEXT = TlsaRecord(3, 1, 1, b"k" * 32), TlsaRecord(3, 1, 1, b"n" * 32)
 WHOLE = TlsaRecord(3, 0, 1, b"c" * 32)
+ISSUER = TlsaRecord(2, 1, 1, b"i" * 32)
 PKIX = TlsaRecord(1, 1, 1, b"p" * 32)
 NOTHING = TlsaRecord(3, 1, 1, sha256(b"").digest())
 MATCHES, OTHER = RecordMatch(KEY), RecordMatch(NEXT, why_not="the key served is another")
@@ -81,6 +82,9 @@ def found(
             {"dane-digest-of-nothing": "medium"},
         ),
         ((RecordMatch(WHOLE), OTHER), {"dane-pins-certificate": "low"}),
+        ((MATCHES, RecordMatch(WHOLE)), {"dane-no-rollover": "info"}),
+        ((RecordMatch(ISSUER), OTHER), {"dane-relies-on-issuer": "low"}),
+        ((RecordMatch(ISSUER), MATCHES), {}),
     ],
 )
 def test_records(matches: tuple[RecordMatch, ...], said: dict[str, str]) -> None:

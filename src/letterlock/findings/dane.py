@@ -91,6 +91,16 @@ NO_ROLLOVER = define(
     severity=Severity.INFO,
     postfix="Before a new key is used, publish its 3 1 1 record beside the present one.",
 )
+PINS_ISSUER = define(
+    "dane-relies-on-issuer",
+    "DANE: only records of a CA match, none of the server's own key",
+    "CAs change the certificates that they issue with, some without notice (Let's Encrypt picks "
+    "one of several at each renewal). The renewal that comes from another one matches nothing.",
+    source="RFC 7671 sections 5.2, 8.1",
+    severity=Severity.LOW,
+    postfix=f"Publish 3 1 1 beside the CA's record and keep the key over renewals: {_RECORDS}. Or "
+    "name every CA certificate that the CA may use next.",
+)
 MISSING = define(
     "dane-missing",
     "DANE: signed, but without TLSA records",
@@ -100,6 +110,8 @@ MISSING = define(
     severity=Severity.INFO,
     postfix=f"Publish a 3 1 1 record for port 25: {_RECORDS}.",
 )
+#: Usages that name a CA, and those that name the server itself.
+_OF_CAS, _OF_SERVER = (0, 2), (1, 3)
 #: A renewal is near.
 _NEAR = timedelta(days=30)
 
@@ -205,7 +217,10 @@ def _match(match: DaneMatch, target: TargetFacts, used: bool) -> Iterator[Findin
         text = Wording("{key_type} key: {reasons}", key_type=match.key_type, reasons=reasons)
         yield MISMATCH.at(match.endpoint, text, None if used else Severity.LOW)
     hits = [one.record for one in match.records if one.matches]
-    if hits and all(one.usage in (1, 3) and one.selector == 0 for one in hits):
+    if hits and all(one.usage in _OF_CAS for one in hits):
+        text = Wording("{key_type} key: {record}", key_type=match.key_type, record=hits[0])
+        yield PINS_ISSUER.at(match.endpoint, text)
+    if hits and all(one.usage in _OF_SERVER and one.selector == 0 for one in hits):
         near = match.not_after - target.started < _NEAR
         severity = Severity.MEDIUM if near and used else Severity.LOW
         text = Wording(
@@ -237,7 +252,21 @@ def _records(host: HostDns, answer: Answer[TlsaRecord]) -> Iterator[Finding]:
                 "{name}: {record}: {reason}", name=answer.name, record=record, reason=reason
             )
             yield UNUSABLE.of_server(text, severity)
-    if len(usable) == 1 and usable[0].usage in (1, 3):
-        yield NO_ROLLOVER.of_server(
-            Wording("{name}: {record} alone", name=answer.name, record=usable[0]), Severity.INFO
-        )
+    if _unprepared(usable, host):
+        text = Wording("{name}: {record} alone", name=answer.name, record=usable[0])
+        if len(usable) > 1:
+            text = Wording(
+                "{name}: all {count} records are of what is served",
+                name=answer.name,
+                count=len(usable),
+            )
+        yield NO_ROLLOVER.of_server(text, Severity.INFO)
+
+
+def _unprepared(usable: list[TlsaRecord], host: HostDns) -> bool:
+    """Whether a change of key would leave no record that matches: none names a CA, and none a key
+    that is still to come."""
+    if not usable or any(one.usage in _OF_CAS for one in usable):
+        return False
+    served = {one.record for match in host.dane for one in match.records if one.matches}
+    return len(usable) == 1 or served.issuperset(usable)

@@ -81,6 +81,7 @@ def test_security(lab: Machine, domain: str, security: Security) -> None:
     assert mail.records.security is security
     assert f"a.{domain}" in [each.exchange for each in mail.records.records]
     assert bool(mail.records.why) is (security is Security.BOGUS)
+    assert ("ran out" in mail.records.why) is (domain == "expired.example")
 
 
 def test_a_bogus_address_is_not_gone_to(lab: Machine) -> None:

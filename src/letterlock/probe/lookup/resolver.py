@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from letterlock.model.dns_facts import Answer, ResolverFacts, Security
@@ -115,7 +117,8 @@ class Resolver:
         unchecked = self._broken_only_when_checked(name, kind, reply)
         if isinstance(unchecked, Unknown):
             return unchecked
-        return _answer(name, unchecked, Security.BOGUS, _extended(reply))
+        why = "; ".join(filter(None, (_extended(reply), _run_out(unchecked))))
+        return _answer(name, unchecked, Security.BOGUS, why)
 
     def _broken_only_when_checked(self, name: str, kind: str, reply: Message) -> Message | Unknown:
         """The reply without validation, where validation is what failed: it is had with CD, and
@@ -271,6 +274,22 @@ def _extended(reply: Message) -> str:
             name = f"extended error {each.code}"
         found.append(f"{name}: {each.text}" if each.text else name)
     return "; ".join(dict.fromkeys(found))
+
+
+def _run_out(reply: Message) -> str:
+    """Since when the signatures that came with a bogus answer are over (RFC 4034 section 3.1.5);
+    empty where they are not."""
+    import dns.rdatatype
+
+    ends = [
+        int(record.expiration)
+        for rrset in (*reply.answer, *reply.authority)
+        if rrset.rdtype == dns.rdatatype.RRSIG
+        for record in rrset
+    ]
+    if not ends or min(ends) >= time.time():
+        return ""
+    return f"a signature ran out on {datetime.fromtimestamp(min(ends), UTC):%Y-%m-%d}"
 
 
 def _words(error: BaseException) -> str:
