@@ -48,7 +48,7 @@ EHLO = b"250-mail.example.com\r\n250 STARTTLS\r\n"
 READY = b"220 2.0.0 Ready to start TLS\r\n"
 POP3 = answers(b"+OK hi\r\n", b"+OK\r\nUIDL\r\n.\r\n", b"+OK bye\r\n")
 LIMITS = Limits(connect=5, banner=5, reply=5, handshake=5, farewell=0.3, received=1 << 18)
-QUICK = Limits(connect=5, banner=0.7, reply=0.7, handshake=0.7, farewell=0.3, received=1 << 18)
+PATIENT = Limits(connect=5, banner=0.7, reply=0.7, handshake=0.7, farewell=0.3, received=1 << 18)
 
 
 def inquire(
@@ -277,7 +277,7 @@ def test_a_first_visit_turned_away_is_no_finding_of_a_missing_starttls() -> None
 )
 def test_whatever_answers_a_hello(answer: Script) -> None:
     good = with_tls(POP3)
-    manners = Manners(limits=QUICK, ehlo_name="probe.example.org")
+    manners = Manners(limits=PATIENT, ehlo_name="probe.example.org")
     _, planner = ask(then(good, after=answer), 2, POP3S, manners)
     assert planner is not None
     for outcome in planner.outcomes.values():

@@ -18,7 +18,7 @@ from letterlock.probe.obstacle import Obstacle, step
 from letterlock.probe.procedures import PROCEDURES
 from tests.weak_servers import HOSTNAME
 
-QUICK = Limits(connect=5, banner=5, reply=5, handshake=5, farewell=0.5)
+PATIENT = Limits(connect=60, banner=60, reply=60, handshake=60, farewell=0.5)
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class Direct:
     """A Ground that connects at once and counts."""
 
     endpoint: Endpoint
-    limits: Limits = field(default_factory=lambda: QUICK)
+    limits: Limits = field(default_factory=lambda: PATIENT)
     connections: int = 0
 
     @asynccontextmanager
@@ -54,7 +54,7 @@ def put(
     name: ProcedureName,
     endpoint: Endpoint,
     options: TlsOptions | None = None,
-    limits: Limits = QUICK,
+    limits: Limits = PATIENT,
 ) -> tuple[ProcedureResult | Unknown, int]:
     """The outcome, and how many connections it took."""
     ground = Direct(endpoint, limits)

@@ -18,7 +18,7 @@ from letterlock.wire.tls.code_points import ContentType, ExtensionType
 from letterlock.wire.tls.extensions import Extension
 from tests import weak_servers
 from tests.probe.hostile import wait_for_the_end
-from tests.probe.procedures.direct import QUICK, offering, put
+from tests.probe.procedures.direct import PATIENT, offering, put
 from tests.weak_servers import gnutls, openssl, tlslite, tlslite_settings
 
 Server = Callable[..., AbstractContextManager[Endpoint]]
@@ -46,7 +46,7 @@ def test_the_vulnerable_and_the_sound(
     name: ProcedureName, server: Server, service: Service
 ) -> None:
     with server(vulnerable=True, service=service) as endpoint:
-        outcome, _ = put(name, endpoint, limits=replace(QUICK, reply=2))
+        outcome, _ = put(name, endpoint, limits=replace(PATIENT, reply=2))
         assert isinstance(outcome, Tried)
         assert outcome.present
     with server(vulnerable=False, service=service) as endpoint:
@@ -139,7 +139,7 @@ def test_silence_to_one_padding_is_an_answer_too() -> None:
         return weak_servers.HANG if right else 40
 
     with weak_servers.robot(hangs) as endpoint:
-        outcome, _ = put(ProcedureName.ROBOT, endpoint, limits=replace(QUICK, reply=3))
+        outcome, _ = put(ProcedureName.ROBOT, endpoint, limits=replace(PATIENT, reply=3))
     assert isinstance(outcome, Tried)
     assert outcome.present
     assert "silence" in outcome.evidence
@@ -176,7 +176,7 @@ def test_without_static_rsa_there_is_nothing_to_try() -> None:
 
 def test_an_early_change_cipher_spec_met_with_silence_is_not_judged() -> None:
     with weak_servers.scripted(wait_for_the_end) as endpoint:
-        outcome, _ = put(ProcedureName.CCS, endpoint, limits=replace(QUICK, reply=0.3))
+        outcome, _ = put(ProcedureName.CCS, endpoint, limits=replace(PATIENT, reply=0.3))
     assert isinstance(outcome, Unknown)
     assert outcome.cause is Cause.TIMEOUT
 
@@ -184,7 +184,7 @@ def test_an_early_change_cipher_spec_met_with_silence_is_not_judged() -> None:
 def test_a_server_without_alerts() -> None:
     """It hangs up at once where it is sound; where it hangs up later, that may have other
     reasons."""
-    quick = replace(QUICK, reply=0.3)
+    quick = replace(PATIENT, reply=0.3)
     with weak_servers.ccs_injection(vulnerable=False, mute=True) as endpoint:
         assert not tried(ProcedureName.CCS, endpoint).present
     with weak_servers.ccs_injection(vulnerable=True, mute=True) as endpoint:
@@ -196,7 +196,7 @@ def test_a_server_without_alerts() -> None:
 def test_a_server_that_answers_no_heartbeat_in_the_middle_of_a_handshake() -> None:
     extensions = (Extension(ExtensionType.HEARTBEAT, b"\x01"),)
     with weak_servers.scripted(wait_for_the_end, extensions=extensions) as endpoint:
-        outcome, _ = put(ProcedureName.HEARTBLEED, endpoint, limits=replace(QUICK, reply=0.3))
+        outcome, _ = put(ProcedureName.HEARTBLEED, endpoint, limits=replace(PATIENT, reply=0.3))
     assert isinstance(outcome, Tried)
     assert not outcome.present
 
