@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +19,14 @@ from tests.machine import ForbiddenError, Machine, follow_guide
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("search", deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
+_COMPILE = Path(__file__).resolve().parent.parent / "scripts/compile_catalogues"
+
+
+def pytest_sessionstart() -> None:
+    """The catalogues as they are in the tree: after a merge the compiled ones are older."""
+    runpy.run_path(str(_COMPILE))["compile_stale"]()
+
 
 MakeMachine = Callable[..., Machine]
 

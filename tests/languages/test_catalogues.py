@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from letterlock.languages.catalogues import (
-    FOLDER,
     best,
     language,
     of_environment,
@@ -20,11 +19,6 @@ from letterlock.model.errors import InputError
 from letterlock.model.wording import Wording, counted, in_context
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def compiled() -> None:
-    compile_stale(FOLDER)
 
 
 def compile_stale(folder: Path) -> None:

@@ -14,12 +14,14 @@ from letterlock.cli.check_output import (
     HtmlFile,
     JsonFile,
     JunitFile,
+    Lang,
     MarkdownFile,
     Nagios,
     Outputs,
     PrometheusFile,
     SarifFile,
     Verbose,
+    report_language,
 )
 from letterlock.cli.check_probing import (
     DepthOption,
@@ -43,6 +45,7 @@ from letterlock.cli.exit_code import ExitCode
 from letterlock.cli.verb import verb
 from letterlock.model.errors import InputError
 from letterlock.model.finding import Severity
+from letterlock.model.language import ENGLISH
 from letterlock.model.service import KNOWN_SERVICES, Service
 from letterlock.model.tls_facts import Depth
 
@@ -66,6 +69,7 @@ _EPILOG = """Examples:
   letterlock check joe@example.com @example.org --resolver 127.0.0.1
   letterlock check mail.example.com --ca-file test-ca.pem --fail-on low
   letterlock check --targets servers.txt --html report.html --csv report.csv
+  letterlock check mail.example.com --html report.html --lang zh-Hant
 
 Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage or input error, 3 something could
 not be determined (or nothing answers at all).
@@ -133,6 +137,7 @@ def check(
     sarif: SarifFile = None,
     prometheus: PrometheusFile = None,
     nagios: Nagios = False,
+    lang: Lang = None,
     fail_on: FailOn = Severity.MEDIUM,
     depth: DepthOption = Depth.STANDARD,
     profile: Profiles = None,
@@ -167,6 +172,7 @@ def check(
         pem=pem,
         nagios=nagios,
         verbose=verbose,
+        language=report_language(lang) if html or lang else ENGLISH,
     )
     with outputs.errors():
         request = _request(

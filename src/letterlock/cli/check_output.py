@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from letterlock.cli.live_system import why_not_writable
 from letterlock.cli.private_file import write_new
 from letterlock.model.errors import InputError, LetterlockError, Location
 from letterlock.model.finding import Severity
+from letterlock.model.language import ENGLISH, Language
 
 if TYPE_CHECKING:
     from letterlock.report.result import Result
@@ -52,6 +54,15 @@ Nagios = Annotated[
     bool,
     typer.Option("--nagios", help="Print a plugin's one line, and exit as Nagios and Icinga ask."),
 ]
+Lang = Annotated[
+    str | None,
+    typer.Option(
+        "--lang",
+        metavar="TAG",
+        help="The HTML page's language: en, zh-Hant; by default that of LANG.",
+        show_default=False,
+    ),
+]
 FailOn = Annotated[
     Severity,
     typer.Option(
@@ -73,6 +84,7 @@ class Outputs:
     pem: bool = False
     nagios: bool = False
     verbose: bool = False
+    language: Language = ENGLISH
 
     @classmethod
     def of(
@@ -83,6 +95,7 @@ class Outputs:
         pem: bool,
         nagios: bool,
         verbose: bool,
+        language: Language = ENGLISH,
     ) -> Outputs:
         """Raises InputError where a file cannot be written or two things would go to stdout: before
         anything is looked at."""
@@ -94,7 +107,7 @@ class Outputs:
         for name, file in wanted.items():
             if reason := why_not_writable(file):
                 raise InputError(f"--{name} {file} cannot be written: {reason}")
-        return cls(wanted, fail_on, pem, nagios, verbose)
+        return cls(wanted, fail_on, pem, nagios, verbose, language)
 
     @property
     def screen(self) -> bool:
@@ -132,6 +145,13 @@ class Outputs:
         return status(results, self.fail_on, determined=determined)
 
 
+def report_language(wanted: str | None) -> Language:
+    """The one asked for, else the environment's. Raises InputError where there is no such."""
+    from letterlock.languages.catalogues import best, language, of_environment
+
+    return best(of_environment(os.environ)) if wanted is None else language(wanted)
+
+
 def _document(name: str) -> Callable[[Sequence[Result], Outputs], str]:
     return {
         "json": _json,
@@ -150,10 +170,10 @@ def _json(results: Sequence[Result], outputs: Outputs) -> str:
     return document(results, pem=outputs.pem)
 
 
-def _html(results: Sequence[Result], _outputs: Outputs) -> str:
+def _html(results: Sequence[Result], outputs: Outputs) -> str:
     from letterlock.report.html_report import document
 
-    return document(results)
+    return document(results, outputs.language)
 
 
 def _markdown(results: Sequence[Result], _outputs: Outputs) -> str:

@@ -159,10 +159,8 @@ def _absent(host: HostDns, records: TlsaSet, visited: Iterable[EndpointFacts]) -
         return
     for each in visited:
         if each.endpoint.service.role is Role.MX and answered(each):
-            yield MISSING.at(
-                each.endpoint,
-                Wording("no TLSA at {name}", name=f"_{records.port}._tcp.{host.name}"),
-            )
+            name = f"_{records.port}._tcp.{host.name}"
+            yield MISSING.at(each.endpoint, Wording("no TLSA at {name}", name=name))
 
 
 def _published(
