@@ -176,5 +176,6 @@ def signatures(facts: EndpointFacts) -> Iterator[Finding]:
 
 
 def _described(parameters: DiffieHellman) -> str:
-    bits = Wording("{bits} bits", bits=parameters.bits)
-    return joined(", ", (bits, parameters.known_as)) if parameters.known_as else bits
+    if parameters.known_as:
+        return Wording("{bits} bits, {name}", bits=parameters.bits, name=parameters.known_as)
+    return Wording("{bits} bits", bits=parameters.bits)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 from typing import TYPE_CHECKING
 
 from letterlock import __version__
 from letterlock.model.facts import EndpointFacts, Handshake
 from letterlock.model.finding import Severity
 from letterlock.model.language import ENGLISH, Language
-from letterlock.model.wording import Wording, joined
+from letterlock.model.wording import Wording
 from letterlock.report.compact import Block, blocks
 from letterlock.report.domain_rows import dns_rows
 from letterlock.report.escape import cleaned
@@ -138,12 +138,9 @@ class _Page:
         """Places, with their severity where it is milder, and the evidence."""
         return [
             (
-                joined(
-                    ", ",
-                    (
-                        _milder(places(at, self._addresses), severity, group.worst.severity)
-                        for severity, at in sighting.endpoints
-                    ),
+                _in_a_row(
+                    _milder(places(at, self._addresses), severity, group.worst.severity)
+                    for severity, at in sighting.endpoints
                 ),
                 sighting.evidence,
             )
@@ -190,6 +187,11 @@ class _Page:
             certificate=certificate_phrase(each, self._served, self._facts.started),
             login=login_phrase(each),
         )
+
+
+def _in_a_row(places: Iterable[str]) -> str:
+    """Lists of ports in a list, which other languages do not set apart by commas."""
+    return reduce(lambda first, more: Wording("{ports}, {more}", ports=first, more=more), places)
 
 
 def _milder(where: str, severity: Severity, worst: Severity) -> str:

@@ -262,9 +262,9 @@ def group(name: str) -> Phrase:
 
 def prime(parameters: DiffieHellman) -> Phrase:
     """RFC 9325 section 4.3: 2048 bits at least; below 1024 it can be broken by anyone."""
-    words: str = Wording("{bits} bits", bits=parameters.bits)
+    words = Wording("{bits} bits", bits=parameters.bits)
     if parameters.known_as:
-        words = joined(", ", (words, parameters.known_as))
+        words = Wording("{bits} bits, {name}", bits=parameters.bits, name=parameters.known_as)
     if parameters.bits >= 2048:
         return Phrase(words)
     return Phrase(words, Tone.WEAK if parameters.bits >= 1024 else Tone.BAD, Wording("too small"))
