@@ -136,7 +136,9 @@ def test_nothing_is_relayed(server: Running, recipient: str) -> None:
         answer = client.say(f"RCPT TO:<{recipient}>")
         assert answer.startswith(("550 5.1.1", "553 5.1.3")), answer
         assert client.say("DATA").startswith("503 5.5.1")
-    assert server.visit().recipients == ()
+    visit = server.visit()
+    assert (visit.recipients, visit.mails) == ((), ())
+    assert visit.turned_away == (0 if answer.startswith("553") else 1)
 
 
 def test_a_message_too_large_and_lines_without_end(server: Running) -> None:

@@ -55,7 +55,16 @@ def visit(
     mails = (Mail(_AT, meant, token, "sender.example", 99, tls is not None),) if mail else ()
     recipients = ((meant, token),) if mail else ()
     return Visit(
-        _AT, 0.1, address, trap, "mx.sender.example", True, tls is not None, tls, recipients, mails
+        _AT,
+        0.1,
+        address,
+        trap,
+        "mx.sender.example",
+        True,
+        tls is not None,
+        tls,
+        recipients,
+        mails=mails,
     )
 
 
@@ -87,6 +96,14 @@ _GOOD = visit(Trap.GOOD)
             "another host's certificate was shown",
         ),
         ([visit(Trap.GOOD, to=Trap.EXPIRED)], Verdict.INCONCLUSIVE, None),
+        (
+            [replace(visit(Trap.EXPIRED, mail=False), turned_away=1)], Verdict.INCONCLUSIVE,
+            "its recipient is no token of this test",
+        ),
+        (
+            [replace(visit(Trap.EXPIRED, mail=False), ended="too many errors")],
+            Verdict.INCONCLUSIVE, "too many errors",
+        ),
         # Of another sender.
         ([visit(Trap.EXPIRED, mail=False, address="192.0.2.8")], Verdict.NEVER_CAME, ""),
         ([visit(Trap.EXPIRED, token=digest("two-token"))], Verdict.NEVER_CAME, ""),

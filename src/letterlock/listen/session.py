@@ -40,6 +40,9 @@ _HAS_CODE = re.compile(r"[0-9]{3}[ -][245]\.[0-9]{1,3}\.[0-9]{1,3} ")
 #: The commands that there are.
 _COMMANDS = ("HELO", "EHLO", "STARTTLS", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "QUIT")
 
+#: Those of other servers (RFC 5321 section 4.2.4 tells them from what nobody knows).
+_NOT_HERE = ("VRFY", "EXPN", "HELP", "AUTH", "BDAT", "ETRN", "TURN")
+
 
 @dataclass(frozen=True, slots=True)
 class Host:
@@ -266,6 +269,7 @@ class Session(SMTP):
         """The answer to RCPT: our own tokens only, nothing is ever passed on."""
         found = self._house.recipients.read(address)
         if found is None:
+            self._facts.turned_away += 1
             return "550 5.1.1 no such test: only its own TOKEN@TRAP addresses are taken"
         if found not in self._facts.recipients:
             self._facts.recipients.append(found)
@@ -305,6 +309,7 @@ class Session(SMTP):
                 return size
             size += len(piece)
             at_line_start = ends_line
+            self._reset_timeout()
             if size > 4 * self._house.limits.size:
                 await self._hang_up("421 4.3.4 too large", "the message did not end")
 
@@ -335,6 +340,7 @@ class Session(SMTP):
             starttls_asked=facts.starttls_asked,
             tls=self._seen.facts() if self._seen is not None else None,
             recipients=tuple(facts.recipients),
+            turned_away=facts.turned_away,
             mails=tuple(facts.mails),
             injected=facts.injected,
             ended=facts.ended,
@@ -349,6 +355,7 @@ class _Facts:
         self.starttls_offered = False
         self.starttls_asked = False
         self.recipients: list[tuple[Trap, str]] = []
+        self.turned_away = 0
         self.mails: list[Mail] = []
         self.injected = False
         self.ended = ""
@@ -357,7 +364,8 @@ class _Facts:
 def _enhanced(reply: str) -> str:
     """RFC 2034: every reply but the greeting, EHLO's and the 3xx ones has a code."""
     if reply.startswith("500 Error: command"):  # with the client's words in it
-        return "500 5.5.1 no such command"
+        known = any(f'"{name}"' in reply for name in _NOT_HERE)
+        return "502 5.5.1 not implemented" if known else "500 5.5.1 no such command"
     code = _ENHANCED.get(reply[:3])
     if code is None or _HAS_CODE.match(reply) or reply[3:4] != " ":
         return reply

@@ -90,7 +90,9 @@ def _traps(visit: Visit, token: str | None) -> set[Trap]:
 def _judge(trap: Trap, token: str | None, visit: Visit, tried: bool) -> _Seen:
     mails = [each for each in visit.mails if each.trap is trap and each.token == token]
     if not mails:
-        return _Seen(Verdict.REFUSED, visit.refusal, 0, visit.tls)
+        nothing = _says_nothing(visit)
+        verdict = Verdict.INCONCLUSIVE if nothing else Verdict.REFUSED
+        return _Seen(verdict, nothing or visit.refusal, 0, visit.tls)
     if visit.trap is not trap:
         return _Seen(
             Verdict.INCONCLUSIVE, "another host's certificate was shown", len(mails), visit.tls
@@ -99,3 +101,10 @@ def _judge(trap: Trap, token: str | None, visit: Visit, tried: bool) -> _Seen:
         return _Seen(Verdict.DELIVERED, "", len(mails), visit.tls)
     fell = (tried or visit.starttls_asked) and trap is not Trap.NO_STARTTLS
     return _Seen(Verdict.FELL_BACK if fell else Verdict.CLEAR, "", len(mails), visit.tls)
+
+
+def _says_nothing(visit: Visit) -> str:
+    """What kept a mail from coming that was not the sender's refusal; empty where it was."""
+    if visit.turned_away:
+        return "its recipient is no token of this test"
+    return "" if visit.injected else visit.ended

@@ -103,6 +103,8 @@ class Visit:
     starttls_asked: bool = False
     tls: TlsSeen | None = None
     recipients: tuple[tuple[Trap, str], ...] = ()
+    #: Recipients that were none of the test's.
+    turned_away: int = 0
     mails: tuple[Mail, ...] = ()
     injected: bool = False
     #: Why we ended it, where we did.
@@ -140,7 +142,8 @@ class Verdict(StrEnum):
     FELL_BACK = "fell-back"
     #: It came and did not deliver.
     REFUSED = "refused"
-    #: It delivered, and had been shown another host's certificate, which says nothing.
+    #: It delivered, and had been shown another host's certificate; or it was turned away or cut
+    #: short by us, which says nothing either.
     INCONCLUSIVE = "inconclusive"
     NEVER_CAME = "never-came"
 
@@ -151,8 +154,9 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A trap on a sender's sheet. `why` is what a refusal was seen by: the alert's name, or a
-    phrase; `visits` are all of its there, `tls` the handshake that counts."""
+    """A trap on a sender's sheet. `why` is what a refusal was seen by, the alert's name or a
+    phrase, or why it says nothing; `visits` are all of its there, `tls` is the handshake that
+    counts."""
 
     trap: Trap
     verdict: Verdict

@@ -58,6 +58,7 @@ def visit_members(visit: Visit) -> _Json:
         "starttls_asked": visit.starttls_asked,
         "tls": _tls(visit.tls),
         "recipients": [_recipient(*each) for each in visit.recipients],
+        "turned_away": visit.turned_away,
         "mails": [_mail(each) for each in visit.mails],
         "injected": visit.injected,
         "ended": visit.ended,

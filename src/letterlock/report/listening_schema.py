@@ -55,6 +55,7 @@ _DEFINITIONS = {
             "recipients": words.array(
                 words.shape("also where no mail followed", {"trap": _TRAP, "token": _TOKEN})
             ),
+            "turned_away": words.said(words.COUNT, "recipients that were none of the test's"),
             "mails": words.array(
                 words.shape(
                     "one mail that was taken and thrown away",

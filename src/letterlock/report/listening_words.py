@@ -37,7 +37,7 @@ def verdict_words(row: Row) -> Phrase:
         case Verdict.NEVER_CAME:
             return Phrase("never came", Tone.DIM)
         case Verdict.INCONCLUSIVE:
-            return Phrase("tells nothing: shown another host's certificate", Tone.WEAK)
+            return Phrase(f"tells nothing: {row.why}", Tone.WEAK)
         case Verdict.REFUSED:
             return Phrase(f"refused: {row.why}", Tone.BAD if good_host else Tone.GOOD)
         case Verdict.CLEAR:
@@ -72,8 +72,8 @@ def summary(sheet: Sheet) -> str:
     delivered = [row for row in sheet.rows if row.verdict.delivered]
     if delivered and all(row.verdict is Verdict.CLEAR for row in delivered):
         return "It sends in clear text."
-    if not any(row.mails for row in sheet.rows):
-        return "No mail came: what it refuses at the good host too says nothing of the others."
+    if not sheet.at(Trap.GOOD).verdict.delivered:
+        return "The good host has no mail: what was refused elsewhere may have the same reason."
     unchecked = sheet.does_not_check
     if not unchecked:
         return "Nothing came where it should not."
@@ -88,6 +88,8 @@ def visit_words(visit: Visit) -> tuple[Phrase, str]:
         fine = visit.trap is Trap.GOOD and not clear
         words = "mail in clear text" if clear else "mail"
         return Phrase(words, Tone.GOOD if fine else Tone.BAD), how
+    if visit.turned_away:
+        return Phrase("turned away: no token of this test", Tone.WEAK), how
     nothing = Phrase(f"no mail: {visit.refusal}", Tone.DIM)
     return nothing, visit.ended if visit.tls is None else how
 
