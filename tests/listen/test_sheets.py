@@ -104,6 +104,10 @@ _GOOD = visit(Trap.GOOD)
             [replace(visit(Trap.EXPIRED, mail=False), ended="too many errors")],
             Verdict.INCONCLUSIVE, "too many errors",
         ),
+        (
+            [replace(visit(Trap.EXPIRED, mail=False), helo="", tls=None)], Verdict.INCONCLUSIVE,
+            "left before EHLO",
+        ),
         # Of another sender.
         ([visit(Trap.EXPIRED, mail=False, address="192.0.2.8")], Verdict.NEVER_CAME, ""),
         ([visit(Trap.EXPIRED, token=digest("two-token"))], Verdict.NEVER_CAME, ""),

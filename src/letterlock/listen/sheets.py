@@ -107,4 +107,6 @@ def _says_nothing(visit: Visit) -> str:
     """What kept a mail from coming that was not the sender's refusal; empty where it was."""
     if visit.turned_away:
         return "its recipient is no token of this test"
+    if not visit.helo:
+        return visit.refusal
     return "" if visit.injected else visit.ended

@@ -114,6 +114,8 @@ class Visit:
     def refusal(self) -> str:
         """What it was seen to end with, where no mail came: an alert's name, or a few words."""
         tls = self.tls
+        if not self.helo:
+            return "left before EHLO"
         if self.injected:
             return "commands before the handshake"
         if tls is None:
