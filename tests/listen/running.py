@@ -7,10 +7,10 @@ import queue
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from types import TracebackType
 from typing import Self
 
@@ -26,6 +26,7 @@ from letterlock.listen.places import Listening, Role, Whose
 from letterlock.listen.server import Listener, Test, Told
 from letterlock.listen.zone import policy_host
 from letterlock.model.listening import PolicyFetch, Trap, Visit
+from tests.machine import Machine
 
 TOKEN = "test-token"
 NAMES = Names("traps.example")
@@ -52,9 +53,15 @@ def issue(*hosts: str, not_after: datetime | None = None) -> Identity:
 
 
 class Running:
-    """`port(trap)` is where a trap listens, `port(None)` the shared one."""
+    """`port(trap)` is where a trap listens, `port(None)` the shared one. `create` makes a listening
+    socket, by default on this machine's loopback."""
 
-    def __init__(self, limits: Limits | None = None, expired: Identity | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        expired: Identity | None = None,
+        create: Callable[[], socket.socket] = lambda: socket.create_server(("127.0.0.1", 0)),
+    ) -> None:
         self.visits: queue.Queue[Visit] = queue.Queue()
         recipients = Recipients(NAMES, [TOKEN])
         test = Test(NAMES, recipients, good(), expired, limits or Limits())
@@ -62,8 +69,7 @@ class Running:
         self.listener = Listener(test, Told(self.visits.put, self.fetches.put))
         self._sockets: dict[Whose, socket.socket] = {}
         for trap in (None, *Trap, Role.POLICY):
-            made = socket.create_server(("127.0.0.1", 0))
-            self._sockets[trap] = made
+            self._sockets[trap] = create()
         self._loop = asyncio.new_event_loop()
         self._ended = asyncio.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -88,11 +94,16 @@ class Running:
 
 @contextmanager
 def running(limits: Limits | None = None, expired: Identity | None = None) -> Iterator[Running]:
-    server = Running(limits, expired)
-    try:
+    with closing(Running(limits, expired)) as server:
         yield server
-    finally:
-        server.close()
+
+
+@contextmanager
+def running_inside(machine: Machine) -> Iterator[Running]:
+    """On the loopback of a machine of the tests."""
+    create = partial(machine.call, lambda: socket.create_server(("127.0.0.1", 0)))
+    with closing(Running(create=create)) as server:
+        yield server
 
 
 def trusting() -> ssl.SSLContext:

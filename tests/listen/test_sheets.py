@@ -203,7 +203,7 @@ def test_a_sheet_fits_80_columns() -> None:
     shown = screen(
         80, _GOOD, visit(Trap.EXPIRED, mail=False, tls=replace(_ALERT, alert="bad_certificate"))
     )
-    assert "good           ✓ delivered                 TLSv1.3, AES_128_GCM" in shown
+    assert "good           ✓ delivered                 TLSv1.3 AES_128_GCM" in shown
     assert "expired        ✓ refused: bad_certificate  TLSv1.3" in shown
     assert "Nothing came where it should not." in shown
     assert "post-quantum  X25519MLKEM768" in shown

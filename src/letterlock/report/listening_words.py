@@ -15,7 +15,7 @@ def tls_words(tls: TlsSeen | None) -> str:
     if tls.version is None:
         return "no TLS was agreed on"
     parts = (tls.version, suite_in_short(tls.cipher_suite or ""), group_words(tls), sni_words(tls))
-    return ", ".join(part for part in parts if part)
+    return " ".join(part for part in parts if part)
 
 
 def group_words(tls: TlsSeen) -> str:
