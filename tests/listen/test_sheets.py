@@ -211,6 +211,14 @@ def test_a_sheet_fits_80_columns() -> None:
     assert max(map(len, sheet.splitlines())) <= 80
 
 
+def test_strangers_do_not_fill_the_screen() -> None:
+    crowd = [visit(Trap.GOOD, mail=False, address=f"198.51.100.{at}") for at in range(9)]
+    shown = screen(80, *crowd, _GOOD)
+    assert shown.count("no recipient known: ") == 3
+    assert shown.endswith("and 6 more who named no recipient of the test\n")
+    assert shown.index("\none-token: ") < shown.index("\nno recipient known: ")
+
+
 def test_whose_mail_is_taken() -> None:
     token = new_token()
     recipients = Recipients(Names("traps.example"), [token])

@@ -23,8 +23,9 @@ class Limits:
     commands: int = 50
     #: 5xx replies in a session.
     errors: int = 20
-    #: Visits and mails that are remembered for the sheets; the oldest go first.
-    remembered: int = 10_000
+    #: Visits that are remembered for the sheets, and as many again of those without a recipient of
+    #: the test, with which strangers could push out the others; the oldest go first.
+    remembered: int = 2_000
 
 
 def client_of(address: str) -> str:

@@ -4,6 +4,7 @@ OpenSSL's of the alerts, which TLS 1.3 encrypts."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from OpenSSL import SSL
 
@@ -29,6 +30,7 @@ def _names(codes: tuple[int, ...], name: Callable[[int], str]) -> tuple[str, ...
     return tuple(name(code) for code in codes[:MOST_CODES] if not is_grease(code))
 
 
+@lru_cache(maxsize=256)  # a sender's hellos are mostly the same: one is kept
 def hello_facts(offer: ClientOffer) -> HelloFacts:
     groups = [group for code in offer.groups[:MOST_CODES] if (group := named_group(code))]
     return HelloFacts(

@@ -50,7 +50,8 @@ class Listener:
     def __init__(self, test: Test, told: Told) -> None:
         self._test = test
         self._told = told
-        self._visits: deque[Visit] = deque(maxlen=test.limits.remembered)
+        self._named: deque[Visit] = deque(maxlen=test.limits.remembered)
+        self._others: deque[Visit] = deque(maxlen=test.limits.remembered)
         self._contexts: Contexts = contexts(identities(test.names, test.good, test.expired))
         self._shared = choosing(self._contexts, test.names, test.good)
         self._sessions: set[Session] = set()
@@ -64,14 +65,15 @@ class Listener:
 
     def sheets(self, labels: Mapping[str, str] | None = None) -> tuple[Sheet, ...]:
         """What is known so far, a sheet for each sender; `labels`: digest → a token's name."""
-        return sheets(tuple(self._visits), labels)
+        return sheets(self.visits, labels)
 
     @property
     def visits(self) -> tuple[Visit, ...]:
-        return tuple(self._visits)
+        """Those that are remembered, by their beginning."""
+        return tuple(sorted((*self._named, *self._others), key=lambda visit: visit.at))
 
     def _visited(self, visit: Visit) -> None:
-        self._visits.append(visit)
+        (self._named if visit.recipients else self._others).append(visit)
         self._told.visit(visit)
 
     def host(self, trap: Trap | None) -> Host:

@@ -22,6 +22,8 @@ from letterlock.report.suites import Tone
 from letterlock.report.terminal_ports import TONE_STYLES
 
 _MARKS = {Tone.GOOD: "✓ ", Tone.BAD: "✗ ", Tone.WEAK: "? ", Tone.DIM: "– ", Tone.PLAIN: ""}
+#: Port 25 is met by scanners of all kinds.
+_MOST_STRANGERS = 3
 _WIDEST_TRAP = max(map(len, Trap))
 
 
@@ -75,9 +77,14 @@ def show_sheets(console: Console, sheets: Sequence[Sheet]) -> None:
 def _show_all(console: Console, sheets: Sequence[Sheet]) -> None:
     if not sheets:
         console.print("Nobody came.")
-    for sheet in sheets:
+    named = [sheet for sheet in sheets if sheet.token]
+    strangers = [sheet for sheet in sheets if not sheet.token]
+    for sheet in (*named, *strangers[:_MOST_STRANGERS]):
         console.print()
         _show(console, cleaned(sheet))
+    left = len(strangers) - _MOST_STRANGERS
+    if left > 0:
+        console.print(Text(f"\nand {left} more who named no recipient of the test", style="dim"))
 
 
 def _show(console: Console, sheet: Sheet) -> None:

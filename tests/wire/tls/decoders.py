@@ -12,6 +12,7 @@ from letterlock.wire.tls.certificates import (
     CertificateRequest,
     CertificateStatus,
 )
+from letterlock.wire.tls.client_extensions import offered
 from letterlock.wire.tls.client_hello import ClientHello
 from letterlock.wire.tls.code_points import TLS1_0, TLS1_2
 from letterlock.wire.tls.handshake import NewSessionTicket, Reassembler
@@ -20,6 +21,7 @@ from letterlock.wire.tls.records import PlainText, RecordReader
 from letterlock.wire.tls.server_hello import EncryptedExtensions, ServerHello, read_extensions
 from letterlock.wire.tls.signed_params import pull_server_key_exchange
 from letterlock.wire.tls.sslv2 import Sslv2ClientHello, pull_server_message
+from letterlock.wire.tls.witness import Witness
 
 
 def _records(sslv2: bool) -> Callable[[bytes], object]:
@@ -50,6 +52,13 @@ def _answer(sslv2: bool) -> Callable[[bytes], object]:
     return decode
 
 
+def _witness(data: bytes) -> object:
+    witness = Witness()
+    witness.client(data)
+    witness.server(data)
+    return witness.offer, witness.answer
+
+
 def _server_hello(data: bytes) -> object:
     hello = ServerHello.parse(data)
     return hello.version, read_extensions(hello.extensions)
@@ -71,7 +80,8 @@ DECODERS: dict[str, Callable[[bytes], object]] = {
     "messages": _messages,
     "answer": _answer(sslv2=False),
     "sslv2-answer": _answer(sslv2=True),
-    "client-hello": ClientHello.parse,
+    "client-hello": lambda data: offered(ClientHello.parse(data)),
+    "witness": _witness,
     "server-hello": _server_hello,
     "encrypted-extensions": EncryptedExtensions.parse,
     "certificate": Certificate.parse,
