@@ -60,11 +60,14 @@ class Running:
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str, **environment: str) -> Iterator[Running]:
-    """From its answer on; stopped by SIGTERM, in order."""
+def serving(
+    folder: Path, *arguments: str, inside: tuple[str, ...] = (), **environment: str
+) -> Iterator[Running]:
+    """From its answer on; stopped by SIGTERM, in order. `inside` is a command that begins it
+    elsewhere."""
     log = folder / "serve.log"
     command = [
-        sys.executable, "-m", "letterlock", "serve", "--listen", "127.0.0.1:0",
+        *inside, sys.executable, "-m", "letterlock", "serve", "--listen", "127.0.0.1:0",
         "--data", str(folder / "data"), *arguments,
     ]  # fmt: skip
     with log.open("w") as file:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -266,3 +267,34 @@ def test_a_start_that_cannot_be(
     assert said in told
     assert len(told.splitlines()) == 1
     assert "secret" not in told
+
+
+def test_check_by_a_server_prints_what_check_prints(
+    service: Running, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(*words: str) -> tuple[object, str, str]:
+        monkeypatch.setattr(sys, "argv", ["letterlock", "check", *words])
+        with pytest.raises(SystemExit) as ended:
+            run()
+        captured = capsys.readouterr()
+        # When it was, and how long it took.
+        text = re.sub(r"\d+\.\d s|[0-9-]{10}[T ][0-9:]+( UTC|Z)?", "…", captured.out)
+        return ended.value.code, text, captured.err
+
+    monkeypatch.setenv("COLUMNS", "100")
+    for words in (
+        ("127.0.6.1",),
+        ("127.0.6.2", "--port", "25", "--depth", "verdict"),
+        ("no-such-host.invalid",),
+    ):
+        here = told(*words)
+        assert told(*words, "--server", service.url) == here
+        assert here[0] == 3
+    code, _, said = told("127.0.6.1", "--server", service.url, "--dns", "--fast")
+    assert (code, said) == (2, "letterlock: --dns, --fast cannot be said to a --server\n")
+    code, _, said = told("127.0.6.1", "--server", "check.example.com")
+    assert code == 2
+    assert "is no URL" in said
+    code, _, said = told("127.0.6.1:25", "--server", "http://127.0.0.1:1")
+    assert code == 3
+    assert "http://127.0.0.1:1 cannot be asked" in said

@@ -13,7 +13,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from letterlock import __version__
+from letterlock.languages.catalogues import offered
 from letterlock.model.errors import InputError
+from letterlock.model.language import Language
 from letterlock.model.service import SERVICES
 from letterlock.model.tls_facts import Depth
 from letterlock.report import html_report
@@ -24,7 +26,7 @@ from letterlock.web.api import NO_SUCH, base_url, begun, found, service_of
 from letterlock.web.api_types import moment, progress_of
 from letterlock.web.asked import asked
 from letterlock.web.badge import badge
-from letterlock.web.language import Language, chosen, offered
+from letterlock.web.language import chosen
 from letterlock.web.store.checks import Check, State
 
 if TYPE_CHECKING:

@@ -13,13 +13,13 @@ from threading import Lock
 from sqlalchemy import select
 
 from letterlock.model.errors import InputError, RefusedError
+from letterlock.model.language import Language
 from letterlock.report import html_report, json_report
 from letterlock.report.comparison import Difference, compare
 from letterlock.report.facts_document import read
 from letterlock.report.result import Result
 from letterlock.report.saved import saved
 from letterlock.web.asked import Asked
-from letterlock.web.language import Language
 from letterlock.web.opt_out import OptOutFile
 from letterlock.web.settings import Settings
 from letterlock.web.store.checks import Check, Checks, TurnedAway
@@ -103,7 +103,7 @@ class Reports:
     def html(self, id: str, language: Language) -> str:
         """A fragment for a page of ours."""
         return self._known(
-            (id, f"html {language.tag}"), lambda: html_report.fragment(self.results(id))
+            (id, f"html {language.tag}"), lambda: html_report.fragment(self.results(id), language)
         )
 
     def json(self, id: str) -> str:
