@@ -1,7 +1,8 @@
 """Strikes the real `letterlock secure` at its points; runs inside a throw-away machine, stopped.
 
 The plan is made once, which changes nothing; a child is forked for each point that carries it out
-as the command line does, with the servers' own checkers. Prints one line of JSON.
+as the command line does. The servers' own checkers have been run on the old files and on the new
+(tests/faults/known.py). Prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from letterlock.install.recover import recover
 from letterlock.install.state import FOLDER, StateFolder
 from letterlock.model.errors import LetterlockError
 from tests.faults import strace
+from tests.faults.known import Known
 from tests.faults.strace import Ended, Point
 from tests.machine import HOSTNAME, Entry, tree
 
@@ -45,6 +47,7 @@ class Bench:
     """`key` is the private key's bytes, which nobody else may read at any time."""
 
     prepared: Prepared
+    known: Known
     workplace: Path
     template: Path
     key: bytes
@@ -54,7 +57,7 @@ class Bench:
 
     def strike(self, point: Point, error: str | None) -> str | None:
         """Strike once, recover, compare, put back; what is wrong, if anything is."""
-        go = _action(self.prepared)
+        go = _action(self.prepared, self.known)
         if error is None:
             ended = strace.kill_at(go, self.workplace, point)
         else:
@@ -91,12 +94,13 @@ def unlike(now: dict[str, Entry], wanted: dict[str, Entry]) -> str:
     return ", ".join(sorted(p for p in now.keys() | wanted if now.get(p) != wanted.get(p)))
 
 
-def _action(prepared: Prepared) -> strace.Action:
+def _action(prepared: Prepared, known: Known) -> strace.Action:
     def go() -> tuple[int, str]:
         os.dup2(_NOWHERE, 1)
         try:
             screen = PlanScreen(prepared, OPTIONS.host, quiet=True)
-            SecureRun(prepared, OPTIONS, RUN, screen).execute()
+            with known.instead():
+                SecureRun(prepared, OPTIONS, RUN, screen).execute()
         except LetterlockError as error:
             return 4, str(error)
         return 0, ""
@@ -127,13 +131,32 @@ def prepare_bench(workplace: Path, delivery: Path) -> Bench:
         target.parent.mkdir(parents=True, exist_ok=True)
         subprocess.run(["cp", "-a", folder, str(target)], check=True)
     old = tree(*FOLDERS)
-    points = strace.clean_points(_action(prepared), workplace)
+    known = Known(prepared.plan.changes)
+    asked = strace.clean_points(_learning(prepared, known, workplace), workplace)
     new = tree(*FOLDERS)
     assert old != new
     put_back(template, changed=True)
     assert tree(*FOLDERS) == old
+    known.learn(workplace / "known")
+    assert {after for after, _ in known.said} == {False, True}
+    points = strace.clean_points(_action(prepared, known), workplace)
+    real = [point.call for point in asked if f"{workplace}/known" not in point.text]
+    assert [point.call for point in points] == real, "they are those of the real checkers"
+    assert tree(*FOLDERS) == new
+    put_back(template, changed=True)
     key = (delivery / f"{HOSTNAME}.key").read_bytes().splitlines()[1]
-    return Bench(prepared, workplace, template, key, old, new, points)
+    return Bench(prepared, known, workplace, template, key, old, new, points)
+
+
+def _learning(prepared: Prepared, known: Known, workplace: Path) -> strace.Action:
+    act = _action(prepared, known)
+
+    def go() -> tuple[int, str]:
+        ended = act()
+        known.keep(workplace / "known")
+        return ended
+
+    return go
 
 
 def main(delivery: str, fault: str, every: str) -> None:

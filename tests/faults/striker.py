@@ -22,6 +22,9 @@ from tests.faults.strace import Ended, Point
 from tests.install import tree
 
 KILLED = "killed"
+#: One of these for each point, in turn.
+FAILING = "failing"
+ERRORS = ("ENOSPC", "EACCES", "EIO")
 _REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -67,7 +70,12 @@ def main() -> None:
 
 def strike_all(scenario: Scenario, fault: str, workplace: Path) -> dict[str, object]:
     bench = Bench.of(scenario, workplace)
-    said = {f"{each.text} ({each.number})": bench.strike(each, fault) for each in bench.points}
+    said = {
+        f"{each.text} ({each.number})": bench.strike(
+            each, ERRORS[at % len(ERRORS)] if fault == FAILING else fault
+        )
+        for at, each in enumerate(bench.points)
+    }
     return {
         "points": len(bench.points),
         "wrong": {point: what for point, what in said.items() if what is not None},
