@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from letterlock.cli.certificate_options import AllowSelfSigned, CaFile, ChainFiles, KeyFile
-from letterlock.cli.live_system import JsonFile, Root, Wait, recover_first, write_json
+from letterlock.cli.live_system import (
+    DryRun,
+    JsonFile,
+    Rehearse,
+    Root,
+    Wait,
+    recover_first,
+    write_json,
+)
 from letterlock.cli.verb import verb
 from letterlock.model.errors import InputError, LetterlockError
 
@@ -69,12 +77,8 @@ def deploy(
     retry: Annotated[
         bool, typer.Option("--pending", help="Try again everything that failed so far.")
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Show what would change; change nothing.")
-    ] = False,
-    rehearse: Annotated[
-        bool, typer.Option("--rehearse/--no-rehearse", help="Try it in private namespaces first.")
-    ] = True,
+    dry_run: DryRun = False,
+    rehearse: Rehearse = True,
     wait: Wait = 60,
     json_file: JsonFile = None,
     root: Root = Path("/"),

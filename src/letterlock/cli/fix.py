@@ -10,7 +10,7 @@ import typer
 
 from letterlock.cli.certificate_options import CaFile
 from letterlock.cli.exit_code import ExitCode
-from letterlock.cli.live_system import JsonFile, Root, Wait, recover_first, write_json
+from letterlock.cli.live_system import JsonFile, Root, Wait, Yes, recover_first, write_json
 from letterlock.cli.status import Name, demand_root, take
 from letterlock.cli.verb import verb
 from letterlock.model.errors import InputError, LetterlockError, RefusedError
@@ -43,7 +43,7 @@ def fix(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Show what would be done; do nothing.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     root: Root = Path("/"),
     wait: Wait = 0,
     json_file: JsonFile = None,

@@ -67,6 +67,13 @@ Root = Annotated[
         callback=_existing,
     ),
 ]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", "-n", help="Show what would change; change nothing.")
+]
+Rehearse = Annotated[
+    bool, typer.Option("--rehearse/--no-rehearse", help="Try it in private namespaces first.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Wait = Annotated[
     float,
     typer.Option(metavar="SECONDS", min=0, help="Wait this long for another run to end."),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from letterlock.cli.certificate_options import CaFile, trust_store
-from letterlock.cli.live_system import JsonFile, Root, Wait, recover_first
+from letterlock.cli.live_system import DryRun, JsonFile, Rehearse, Root, Wait, Yes, recover_first
 from letterlock.cli.secure_options import RunOptions
 from letterlock.cli.verb import verb
 
@@ -52,13 +52,9 @@ def names(
             "--skip-refused", help="Leave out certificates that must not be installed, and say so."
         ),
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Show the plan; change nothing.")
-    ] = False,
-    rehearse: Annotated[
-        bool, typer.Option("--rehearse/--no-rehearse", help="Try it in private namespaces first.")
-    ] = True,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: DryRun = False,
+    rehearse: Rehearse = True,
+    yes: Yes = False,
     wait: Wait = 0,
     json_file: JsonFile = None,
     root: Root = Path("/"),

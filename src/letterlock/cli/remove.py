@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from letterlock.cli.live_system import JsonFile, Root, Wait, recover_first
+from letterlock.cli.live_system import DryRun, JsonFile, Rehearse, Root, Wait, Yes, recover_first
 from letterlock.cli.secure_options import RunOptions
 from letterlock.cli.verb import verb
 
@@ -37,13 +37,9 @@ def remove(
     names: Annotated[
         list[str], typer.Argument(metavar="NAME...", help="Names with a certificate of their own.")
     ],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Show the plan; change nothing.")
-    ] = False,
-    rehearse: Annotated[
-        bool, typer.Option("--rehearse/--no-rehearse", help="Try it in private namespaces first.")
-    ] = True,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: DryRun = False,
+    rehearse: Rehearse = True,
+    yes: Yes = False,
     wait: Wait = 0,
     json_file: JsonFile = None,
     root: Root = Path("/"),

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from letterlock.cli.live_system import (
+    DryRun,
     JsonFile,
     Root,
     Wait,
+    Yes,
     observer,
     recover_first,
     servers_below,
@@ -53,8 +55,8 @@ def rollback(
             show_default=False,
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     root: Root = Path("/"),
     wait: Wait = 0,
     json_file: JsonFile = None,

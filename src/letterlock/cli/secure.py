@@ -24,9 +24,12 @@ from letterlock.cli.certificate_options import (
     trust_store,
 )
 from letterlock.cli.live_system import (
+    DryRun,
     JsonFile,
+    Rehearse,
     Root,
     Wait,
+    Yes,
     enter_network,
     recover_first,
     write_json,
@@ -166,16 +169,12 @@ def secure(
             metavar="NAME|DIR", help="Only this Postfix instance, - for the default; else all."
         ),
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Show the plan; change nothing.")
-    ] = False,
-    rehearse: Annotated[
-        bool, typer.Option("--rehearse/--no-rehearse", help="Try it in private namespaces first.")
-    ] = True,
+    dry_run: DryRun = False,
+    rehearse: Rehearse = True,
     start: Annotated[
         bool, typer.Option("--start", help="Start a server that is stopped, and verify it.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     wait: Wait = 0,
     json_file: JsonFile = None,
     root: Root = Path("/"),

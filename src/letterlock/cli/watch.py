@@ -9,7 +9,7 @@ import typer
 
 from letterlock.cli.certificate_options import CaFile
 from letterlock.cli.exit_code import ExitCode
-from letterlock.cli.live_system import JsonFile, Root, Wait, write_json
+from letterlock.cli.live_system import DryRun, JsonFile, Root, Wait, Yes, write_json
 from letterlock.cli.verb import CONTEXT, verb
 from letterlock.model.errors import InputError
 from letterlock.model.finding import Severity
@@ -28,11 +28,6 @@ determined, or somebody could not be told and will be at the next run (run, test
 """
 
 app = verb(epilog=_EPILOG, no_args_is_help=True)
-
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", "-n", help="Show what would change; change nothing.")
-]
 
 
 @app.callback()
