@@ -44,8 +44,19 @@ def asked(module: str, tmp_path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         [ANSIBLE / "python", "-c", _SPEC, str(REPOSITORY), module], capture_output=True, check=True
     )
     page = json.loads(told.stdout)[name]
-    assert page["examples"] and page["return"]
+    assert page["examples"]
+    _is_documented(page["return"])
     return page["doc"]["options"], json.loads(spec.stdout)
+
+
+def _is_documented(returned: dict[str, Any]) -> None:
+    """As ansible-test's validate-modules asks for; in YAML a comma easily makes a member."""
+    assert returned
+    for name, value in returned.items():
+        members = {"description", "type", "elements", "returned", "contains", "sample"}
+        assert set(value) <= members and {"description", "type"} <= set(value), name
+        if "contains" in value:
+            _is_documented(value["contains"])
 
 
 @pytest.mark.parametrize("module", ["tls", "tls_facts"])

@@ -227,16 +227,19 @@ changes:
     kind: {description: "file, link or folder", type: str}
     path: {description: where, type: str}
     action: {description: "create, edit or remove", type: str}
-    reasons: {description: why, with each reason's source, type: list, elements: dict}
+    reasons: {description: "why, with each reason's source", type: list, elements: dict}
 commands:
   description: What validates and reloads.
   returned: success
   type: list
   elements: str
 rehearsal:
-  description: RV(rehearsal.state) is passed, impossible (with its reason) or not asked for.
+  description: Whether the plan was tried in private namespaces first.
   returned: success
   type: dict
+  contains:
+    state: {description: "passed, impossible or not asked for", type: str}
+    reason: {description: only where it was impossible, type: str}
 notices:
   description: What the reader should know.
   returned: success

@@ -82,6 +82,7 @@ ansible_facts:
       contains:
         determined: {description: everything that was asked got an answer, type: bool}
         unknown: {description: what could not be found out, type: list, elements: str}
+        pending: {description: what could not be deployed yet, type: list, elements: dict}
         servers: {description: "name, version, running", type: list, elements: dict}
         certificates: {description: what the configuration leads to, type: list, elements: dict}
         sni_maps: {description: built SNI maps against their sources, type: list, elements: dict}
