@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
 
@@ -37,10 +38,12 @@ from letterlock.report.status_words import StatusResult
 from letterlock.status.names import fits, sent_for
 from letterlock.status.repairs import repairs
 from tests.certs.authority import NOW, Issued, hierarchy, make_leaf
+from tests.report.test_json_schema import strict
 
 AT_993 = Endpoint("127.0.0.1", 993, IMAPS)
 AT_25 = Endpoint("127.0.0.1", 25, SMTP)
 TREE = hierarchy()
+STRICT = strict(deepcopy(SCHEMA))
 TRUST = TrustStore.of([TREE.root.facts])
 
 
@@ -169,7 +172,7 @@ def test_what_is_to_be_deployed_yet_stands_first() -> None:
         "deployment-pending", "pending-deployment-damaged", "certificate-stale",
     ]  # fmt: skip
     result = StatusResult(taken, found, True)
-    jsonschema.validate(members(result), SCHEMA)
+    jsonschema.validate(members(result), STRICT)
     assert [each["id"] for each in members(result)["pending"]] == ["1"]
     line = plugin_line(result, Severity.MEDIUM)
     assert line.startswith(

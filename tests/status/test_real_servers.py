@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,12 @@ from letterlock.report.status_words import StatusResult
 from letterlock.status.run import status as take_status
 from tests.e2e.ports import PORTS, seen_by_openssl
 from tests.machine import HOSTNAME, PROGRAM, Machine
+from tests.report.test_json_schema import strict
 from tests.status.renewal import KEYS, OTHER, ROOT, put, set_up_by_hand
 
 ALL = set(PORTS)
+#: What is printed is all in the schema, and the other way round.
+STRICT = strict(deepcopy(SCHEMA))
 POSTFIX = {25, 465, 587}
 
 
@@ -30,7 +34,7 @@ def status(machine: Machine) -> Any:
     """The JSON document, by the function behind the verb: its start-up is spared."""
     taken = machine.call(lambda: take_status(Path("/"), TrustStore.from_file(ROOT)))
     told = members(StatusResult(taken.facts, taken.findings, taken.determined))
-    jsonschema.validate(told, SCHEMA)
+    jsonschema.validate(told, STRICT)
     return told
 
 
@@ -79,7 +83,7 @@ def test_a_renewal_that_nobody_told(stock_machine: Machine) -> None:
     done = machine.warm_letterlock("status", "--ca-file", ROOT, "--json", "-")
     assert done.status == 0, (done.text, done.complaints)
     told = json.loads(done.text)
-    jsonschema.validate(told, SCHEMA)
+    jsonschema.validate(told, STRICT)
     assert told["findings"] == [] and told["determined"]
     assert machine.tree("/etc", "/var/lib") == files, "looking leaves nothing behind"
     seen = {(each["port"], each["name"], each["key_type"]) for each in told["served"]}
