@@ -10,11 +10,21 @@ from rich.console import Console
 
 from letterlock.findings.assess import assess
 from letterlock.model.dns_facts import Answer, HostDns, ResolverFacts, TlsaSet
-from letterlock.model.dns_promises import CaaFacts, CaaIssuer, CaaRecord, StsForHost, TlsRptFacts
+from letterlock.model.dns_promises import (
+    CaaFacts,
+    CaaIssuer,
+    CaaRecord,
+    StsForHost,
+    StsMode,
+    TlsRptFacts,
+)
+from letterlock.model.facts import EndpointFacts
 from letterlock.model.finding import Severity
-from letterlock.model.service import SMTP
+from letterlock.model.service import IMAPS, SMTP
+from letterlock.model.unknown import Unknown
 from letterlock.report import (
     csv_report,
+    facts_document,
     html_report,
     json_report,
     junit_report,
@@ -23,6 +33,7 @@ from letterlock.report import (
     prometheus_report,
     sarif_report,
 )
+from letterlock.report.domain_rows import dns_rows
 from letterlock.report.result import Result
 from letterlock.report.terminal import show
 from tests.findings.sample import good, target
@@ -97,6 +108,31 @@ def test_what_dns_says_is_told_in_rows(document) -> None:  # type: ignore[no-unt
     assert "the server as a whole: example.com" not in told
     assert "<script>" not in raw
     assert "\x1b" not in raw
+
+
+@pytest.mark.parametrize(
+    ("served", "pattern", "said"),
+    [
+        (good(SMTP), "*.example", "a sender delivers"),
+        (good(SMTP), None, "the policy does not name it"),
+        (replace(good(SMTP), handshake=None), "*.example", "a sender does not deliver"),
+        (replace(good(SMTP), handshake=Unknown("refused")), "*.example", "not determined"),
+        (good(IMAPS), "*.example", "not determined"),
+    ],
+)
+def test_what_a_sender_does_today(served: EndpointFacts, pattern: str | None, said: str) -> None:
+    _, known = promising()
+    assert known.facts.host is not None
+    spoken = StsForHost("example.com", StsMode.ENFORCE, pattern)
+    mx = replace(known.facts.host, sts=spoken)
+    seen = replace(known.facts, host=mx, endpoints=(served,))
+    (row, *_) = dns_rows(Result(seen, assess(seen)))
+    assert row.phrases[0].text == said
+
+
+def test_promises_are_read_back_as_they_were_written() -> None:
+    results = promising()
+    assert list(facts_document.read(facts_document.written(results))) == results
 
 
 def test_on_the_screen() -> None:

@@ -12,6 +12,7 @@ from letterlock.model.dns_promises import CaaRecord
 from letterlock.model.facts import TargetFacts
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.unknown import Unknown
+from letterlock.model.wording import Wording
 
 FORBIDDEN = define(
     "caa-forbids-renewal",
@@ -76,29 +77,38 @@ def caa(target: TargetFacts) -> Iterator[Finding]:
         yield from bogus("CAA", host.caa.found)
         return
     if not host.caa.found.records:
-        yield MISSING.of_server(f"no CAA record at {host.name} or above it", Severity.INFO)
+        text = Wording("no CAA record at {name} or above it", name=host.name)
+        yield MISSING.of_server(text, Severity.INFO)
     found = {one.name: one for one in answers if isinstance(one, Answer)}
     for answer in found.values():
         for record in answer.records:
             yield from _record(answer.name, record)
     for match in host.issuers:
         if match.why_not:
-            text = f"{match.name}, issued by {match.issuer or 'a CA without name'}: {match.why_not}"
+            text = Wording(
+                "{name}, issued by {issuer}: {reason}",
+                name=match.name,
+                issuer=match.issuer or Wording("a CA without name"),
+                reason=match.why_not,
+            )
             yield FORBIDDEN.of_server(text, Severity.MEDIUM)
 
 
 def _failing(host: HostDns, known: Unknown) -> Iterator[Finding]:
     """Where everything else was answered it is the zone's name servers, not the resolver."""
     answered = isinstance(host.addresses.ipv4, Answer) or isinstance(host.addresses.ipv6, Answer)
+    text = Wording("CAA of {name}: {reason}", name=host.name, reason=known.reason)
     if answered:
-        yield FAILS.of_server(f"CAA of {host.name}: {known.reason}", Severity.MEDIUM)
+        yield FAILS.of_server(text, Severity.MEDIUM)
     else:
-        yield COULD_NOT_DETERMINE.of_server(f"CAA of {host.name}: {known.reason}", Severity.INFO)
+        yield COULD_NOT_DETERMINE.of_server(text, Severity.INFO)
 
 
 def _record(name: str, record: CaaRecord) -> Iterator[Finding]:
     if record.fault:
-        yield BROKEN.of_server(f"{name}: {record}: {record.fault}", Severity.LOW)
+        text = Wording("{name}: {record}: {reason}", name=name, record=record, reason=record.fault)
+        yield BROKEN.of_server(text, Severity.LOW)
     elif record.tag not in _TAGS:
         severity = Severity.MEDIUM if record.critical else Severity.LOW
-        yield UNKNOWN_TAG.of_server(f"{name}: {record}", severity)
+        text = Wording("{name}: {what}", name=name, what=str(record))
+        yield UNKNOWN_TAG.of_server(text, severity)

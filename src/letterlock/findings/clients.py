@@ -14,6 +14,7 @@ from letterlock.model.dns_promises import ClientFacts, ServicePromise
 from letterlock.model.facts import EndpointFacts, Handshake, TargetFacts
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.unknown import Cause, Unknown
+from letterlock.model.wording import Wording
 
 HOST_MISSING = define(
     "promised-host-missing",
@@ -92,7 +93,9 @@ def promised(facts: DomainFacts) -> Iterator[Finding]:
     yield from _records(found, facts.domain)
     for page in (*found.autoconfig, *found.autodiscover):
         if page.broken:
-            yield PAGE_BROKEN.of_server(f"https://{page.at}: {page.why}", Severity.LOW)
+            address = f"https://{page.at}"
+            text = Wording("{name}: {what}", name=address, what=page.why)
+            yield PAGE_BROKEN.of_server(text, Severity.LOW)
     for promise in found.promises:
         if not promise.tls:
             yield IN_CLEAR.of_server(_words(promise), Severity.HIGH)
@@ -100,26 +103,36 @@ def promised(facts: DomainFacts) -> Iterator[Finding]:
         told = [one for one in found.promises if one.host == host.name]
         yield from _host(host, told)
     if found.left_out:
-        text = f"{facts.domain}: {found.left_out} more promises are not looked at"
+        text = Wording(
+            "{domain}: {count} more promises are not looked at",
+            domain=facts.domain,
+            count=found.left_out,
+        )
         yield COULD_NOT_DETERMINE.of_server(text, Severity.INFO)
 
 
 def _records(found: ClientFacts, domain: str) -> Iterator[Finding]:
     for each in found.srv:
         if isinstance(each.answer, Unknown):
-            text = f"SRV of {each.service}.{domain}: {each.answer.reason}"
+            name = f"{each.service}.{domain}"
+            text = Wording("SRV of {name}: {reason}", name=name, reason=each.answer.reason)
             yield COULD_NOT_DETERMINE.of_server(text, Severity.INFO)
         else:
             yield from bogus("SRV", each.answer)
     known = [each.answer for each in found.srv if isinstance(each.answer, Answer)]
     if len(known) == len(found.srv) and not any(one.records for one in known):
-        yield NO_SRV.of_server(f"{domain} has no SRV records for mail", Severity.INFO)
+        text = Wording("{domain} has no SRV records for mail", domain=domain)
+        yield NO_SRV.of_server(text, Severity.INFO)
 
 
 def _host(host: HostAddresses, told: list[ServicePromise]) -> Iterator[Finding]:
     by_srv = [one for one in told if one.source.startswith("SRV ")]
     if host.aliases and by_srv:
-        text = f"{_words(by_srv[0])}, an alias of {' → '.join(host.aliases)}"
+        text = Wording(
+            "{promise}, an alias of {aliases}",
+            promise=_words(by_srv[0]),
+            aliases=" → ".join(host.aliases),
+        )
         yield ALIAS.of_server(text, Severity.LOW)
     known = (host.ipv4, host.ipv6)
     if host.addresses or host.is_literal:
@@ -150,7 +163,8 @@ def _kept(promise: ServicePromise, each: EndpointFacts) -> Iterator[Finding]:
     elif isinstance(each.handshake, Handshake):
         for problem in each.handshake.verdict.problems:
             if problem.fault is ChainFault.NAME_MISMATCH:
-                yield NAME_NOT_COVERED.at(each.endpoint, f"{words}: {problem.text}")
+                text = Wording("{name}: {what}", name=words, what=problem.text)
+                yield NAME_NOT_COVERED.at(each.endpoint, text)
     elif promise.tls and (each.handshake is None or each.handshake.cause in FAULTS):
         yield WITHOUT_TLS.at(each.endpoint, words)
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from letterlock.findings.exchange import bogus
 from letterlock.findings.rule import define
 from letterlock.findings.unknowns import COULD_NOT_DETERMINE
-from letterlock.model.dns_facts import Answer, DomainFacts, HostDns, MailExchange
+from letterlock.model.dns_facts import Answer, DomainFacts, MailExchange
 from letterlock.model.dns_promises import StsFacts, StsMode, StsPolicy
 from letterlock.model.facts import EndpointFacts, Handshake, TargetFacts
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.service import Role
 from letterlock.model.unknown import Cause, Unknown
+from letterlock.model.wording import Wording, joined
 
 _RECORDS = "letterlock records prints record and policy"
 
@@ -110,20 +111,32 @@ def policy(facts: DomainFacts) -> Iterator[Finding]:
     if sts is None:
         return
     if isinstance(sts.record, Unknown):
-        text = f"TXT of _mta-sts.{facts.domain}: {sts.record.reason}"
+        name = f"_mta-sts.{facts.domain}"
+        text = Wording("TXT of {name}: {reason}", name=name, reason=sts.record.reason)
         yield COULD_NOT_DETERMINE.of_server(text, Severity.INFO)
         return
     yield from _bogus(sts)
     if sts.fault:
-        yield BROKEN.of_server(f"{facts.domain}: {sts.fault}", Severity.MEDIUM)
+        yield BROKEN.of_server(_of(facts.domain, sts.fault), Severity.MEDIUM)
     elif isinstance(sts.policy, Unknown):
-        text = f"the policy of {facts.domain}: {sts.policy.reason}"
+        text = Wording(
+            "the policy of {domain}: {reason}", domain=facts.domain, reason=sts.policy.reason
+        )
         yield COULD_NOT_DETERMINE.of_server(text, Severity.INFO)
     elif sts.policy is None:
         if not sts.record.bogus:
-            yield MISSING.of_server(f"no MTA-STS record at {sts.record.name}", Severity.INFO)
+            text = Wording("no MTA-STS record at {name}", name=sts.record.name)
+            yield MISSING.of_server(text, Severity.INFO)
     else:
         yield from _in_force(sts.policy, facts)
+
+
+def _of(name: str, what: str) -> Wording:
+    return Wording("{name}: {what}", name=name, what=what)
+
+
+def _mode(domain: str, mode: StsMode) -> Wording:
+    return Wording("{name}: mode {mode}", name=domain, mode=mode.value)
 
 
 def _bogus(sts: StsFacts) -> Iterator[Finding]:
@@ -138,14 +151,14 @@ def _bogus(sts: StsFacts) -> Iterator[Finding]:
 
 def _in_force(found: StsPolicy, facts: DomainFacts) -> Iterator[Finding]:
     for line in found.ignored:
-        yield IGNORED.of_server(f"{facts.domain}: {line}", Severity.LOW)
+        yield IGNORED.of_server(_of(facts.domain, line), Severity.LOW)
     if found.mode is StsMode.NONE:
-        yield WITHDRAWN.of_server(f"{facts.domain}: mode none", Severity.INFO)
+        yield WITHDRAWN.of_server(_mode(facts.domain, found.mode), Severity.INFO)
         return
     if found.mode is StsMode.TESTING:
-        yield TESTING.of_server(f"{facts.domain}: mode testing", Severity.INFO)
+        yield TESTING.of_server(_mode(facts.domain, found.mode), Severity.INFO)
     if found.max_age < _DAY:
-        yield SHORT.of_server(f"{facts.domain}: max_age {found.max_age}", Severity.LOW)
+        yield SHORT.of_server(_of(facts.domain, f"max_age: {found.max_age}"), Severity.LOW)
     if isinstance(facts.exchange, MailExchange):
         yield from _hosts(found, facts.exchange, facts.domain)
 
@@ -155,10 +168,15 @@ def _hosts(found: StsPolicy, mail: MailExchange, domain: str) -> Iterator[Findin
     used = {found.pattern_for(name) for name in names}
     for pattern in found.mx:
         if pattern not in used and not mail.left_out:
-            yield UNUSED.of_server(f"{domain}: mx: {pattern}", Severity.INFO)
+            yield UNUSED.of_server(_of(domain, f"mx: {pattern}"), Severity.INFO)
     for name in names:
         if found.pattern_for(name) is None:
-            text = f"{name} matches none of {', '.join(found.mx[:10])} (mode {found.mode.value})"
+            text = Wording(
+                "{name} matches none of {patterns} (mode {mode})",
+                name=name,
+                patterns=joined(", ", found.mx[:10]),
+                mode=found.mode.value,
+            )
             severity = _MILDER.get(found.mode, Severity.HIGH)
             yield NOT_COVERED.of_server(text, severity)
 
@@ -171,19 +189,20 @@ def delivery(target: TargetFacts) -> Iterator[Finding]:
         return
     for each in target.endpoints:
         if each.endpoint.service.role is Role.MX and (reason := _turned_away(each)):
-            severity = _MILDER.get(host.sts.mode)
-            yield NOT_DELIVERED.at(each.endpoint, f"{_words(host)}: {reason}", severity)
-
-
-def _words(host: HostDns) -> str:
-    return f"policy of {host.sts.domain}, mode {host.sts.mode.value}" if host.sts else ""
+            text = Wording(
+                "policy of {domain}, mode {mode}: {reason}",
+                domain=host.sts.domain,
+                mode=host.sts.mode.value,
+                reason=reason,
+            )
+            yield NOT_DELIVERED.at(each.endpoint, text, _MILDER.get(host.sts.mode))
 
 
 def _turned_away(each: EndpointFacts) -> str:
     """Why; empty where it delivers, and where that is not known."""
     match each.handshake:
         case None:
-            return "it offers no STARTTLS"
+            return Wording("it offers no STARTTLS")
         case Unknown(cause=cause, reason=reason):
             # Nobody is reached, TLS or not: that is another finding.
             return reason if cause in _TLS_FAULTS else ""
@@ -191,7 +210,7 @@ def _turned_away(each: EndpointFacts) -> str:
     verdicts = [one.verdict for one in served]
     verdicts += [one.verdict for one in each.tls.chains if one.sni] if each.tls else []
     reasons = (problem.text for verdict in verdicts for problem in verdict.problems)
-    return "; ".join(dict.fromkeys(reasons))
+    return joined("; ", dict.fromkeys(reasons))
 
 
 _TLS_FAULTS = (Cause.STARTTLS_REFUSED, Cause.TLS_ALERT, Cause.TLS_ERROR)

@@ -10,6 +10,7 @@ from letterlock.findings.unknowns import COULD_NOT_DETERMINE
 from letterlock.model.dns_facts import DomainFacts
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.unknown import Unknown
+from letterlock.model.wording import Wording
 
 MISSING = define(
     "tls-rpt-missing",
@@ -37,11 +38,14 @@ def reporting(facts: DomainFacts) -> Iterator[Finding]:
     if found is None:
         return
     if isinstance(found.record, Unknown):
-        text = f"TXT of _smtp._tls.{facts.domain}: {found.record.reason}"
+        name = f"_smtp._tls.{facts.domain}"
+        text = Wording("TXT of {name}: {reason}", name=name, reason=found.record.reason)
         yield COULD_NOT_DETERMINE.of_server(text, Severity.INFO)
         return
     yield from bogus("TXT", found.record)
     if found.fault:
-        yield BROKEN.of_server(f"{found.record.name}: {found.fault}", Severity.LOW)
+        text = Wording("{name}: {what}", name=found.record.name, what=found.fault)
+        yield BROKEN.of_server(text, Severity.LOW)
     elif not found.addresses and not found.record.bogus:
-        yield MISSING.of_server(f"no TLS-RPT record at {found.record.name}", Severity.INFO)
+        text = Wording("no TLS-RPT record at {name}", name=found.record.name)
+        yield MISSING.of_server(text, Severity.INFO)

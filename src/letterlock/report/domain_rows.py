@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from letterlock.model.dns_facts import (
     Answer,
@@ -14,7 +14,6 @@ from letterlock.model.dns_facts import (
     TlsaRecord,
     TlsaSet,
 )
-from letterlock.model.finding import Finding
 from letterlock.model.unknown import Cause, Unknown
 from letterlock.model.wording import Wording, joined
 from letterlock.report.promise_rows import caa_rows, promise_rows, sts_row
@@ -40,7 +39,7 @@ def dns_rows(result: Result) -> list[Row]:
     facts = result.facts
     if facts.domain is not None:
         return domain_rows(facts.domain)
-    return [] if facts.host is None else host_rows(facts.host, result.findings)
+    return [] if facts.host is None else host_rows(facts.host, result)
 
 
 def domain_rows(facts: DomainFacts) -> list[Row]:
@@ -100,13 +99,12 @@ def _tone(answer: Answer[object]) -> Tone:
     return Tone.PLAIN if isinstance(answer.security, Unknown) else _TONES[answer.security]
 
 
-def host_rows(host: HostDns, findings: Iterable[Finding]) -> list[Row]:
+def host_rows(host: HostDns, result: Result) -> list[Row]:
     """The TLSA records of each port that has some, each with what it matches; what MTA-STS makes of
-    the host, by the `findings` on it. None where there is nothing to tell."""
+    the host, and its CAA records. None where there is nothing to tell."""
     rows = []
     if host.sts is not None:
-        refused = any(one.id == "mta-sts-not-delivered" for one in findings)
-        rows.append(sts_row(host.sts, refused))
+        rows.append(sts_row(host.sts, result))
     for found in host.tlsa:
         label = f"TLSA {found.port}"
         if isinstance(found.answer, Unknown):

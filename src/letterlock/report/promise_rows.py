@@ -17,7 +17,11 @@ from letterlock.model.dns_promises import (
     StsPolicy,
     TlsRptFacts,
 )
+from letterlock.model.facts import Handshake
+from letterlock.model.service import Role
 from letterlock.model.unknown import Unknown
+from letterlock.model.wording import Wording, counted
+from letterlock.report.result import Result
 from letterlock.report.sheet import Phrase, Row
 from letterlock.report.suites import Tone
 
@@ -37,7 +41,10 @@ def _clients(found: ClientFacts) -> Iterator[Row]:
     declined = [each for each in found.srv if _declined(each)]
     if told or declined:
         phrases = [_promise(one, one.source.removeprefix("SRV ").partition(".")[0]) for one in told]
-        phrases += [Phrase(f"{each.service.partition('.')[0]}  not offered") for each in declined]
+        phrases += [
+            Phrase(each.service.partition(".")[0], Tone.DIM, Wording("not offered"))
+            for each in declined
+        ]
         yield Row("SRV", tuple(phrases), stacked=True)
     for label, pages in (("autoconfig", found.autoconfig), ("Autodiscover", found.autodiscover)):
         phrases = [_page(page) for page in pages]
@@ -56,7 +63,7 @@ def _declined(each: SrvSet) -> bool:
 
 def _promise(one: ServicePromise, name: str) -> Phrase:
     shown = f"{name}  {one.host}:{one.port}"
-    return Phrase(shown) if one.tls else Phrase(shown, Tone.BAD, "without TLS")
+    return Phrase(shown) if one.tls else Phrase(shown, Tone.BAD, Wording("without TLS"))
 
 
 def _page(page: ClientPage) -> Phrase:
@@ -69,11 +76,11 @@ def _reports(found: TlsRptFacts) -> Iterator[Phrase]:
     if isinstance(found.record, Unknown):
         yield Phrase(str(found.record), Tone.DIM)
     elif found.record.bogus:
-        yield Phrase("bogus", Tone.BAD, found.record.why)
+        yield Phrase(Wording("bogus"), Tone.BAD, found.record.why)
     elif found.fault:
-        yield Phrase("not usable", Tone.WEAK, found.fault)
+        yield Phrase(Wording("not usable"), Tone.WEAK, found.fault)
     elif not found.addresses:
-        yield Phrase("none")
+        yield Phrase(Wording("none"))
     else:
         yield from map(Phrase, found.addresses)
 
@@ -86,7 +93,7 @@ def caa_rows(host: HostDns) -> Iterator[Row]:
     if isinstance(found, Unknown):
         yield Row("CAA", (Phrase(str(found), Tone.WEAK),))
     elif found.bogus:
-        yield Row("CAA", (Phrase("bogus", Tone.BAD, found.why),))
+        yield Row("CAA", (Phrase(Wording("bogus"), Tone.BAD, found.why),))
     elif found.records:
         phrases = [_caa(record, found.name, host) for record in found.records]
         yield Row("CAA", tuple(phrases), stacked=True)
@@ -99,7 +106,8 @@ def _caa(record: CaaRecord, at: str, host: HostDns) -> Phrase:
     issuer = record.issuer.domain if record.issuer else ""
     used = [one.issuer for one in host.issuers if issuer and issuer in one.domains]
     if used:
-        return Phrase(f"{where}{record}", Tone.GOOD, f"the CA that is used: {used[0]}")
+        words = Wording("the CA that is used: {issuer}", issuer=used[0])
+        return Phrase(f"{where}{record}", Tone.GOOD, words)
     return Phrase(f"{where}{record}")
 
 
@@ -107,20 +115,21 @@ def _sts(sts: StsFacts) -> Iterator[Phrase]:
     if isinstance(sts.record, Unknown):
         yield Phrase(str(sts.record), Tone.DIM)
     elif sts.record.bogus:
-        yield Phrase("bogus", Tone.BAD, sts.record.why)
+        yield Phrase(Wording("bogus"), Tone.BAD, sts.record.why)
     elif sts.fault:
-        yield Phrase("no valid policy", Tone.BAD, sts.fault)
+        yield Phrase(Wording("no valid policy"), Tone.BAD, sts.fault)
     elif isinstance(sts.policy, Unknown):
         yield Phrase(str(sts.policy), Tone.DIM)
     elif sts.policy is None:
-        yield Phrase("none")
+        yield Phrase(Wording("none"))
     else:
         yield from _policy(sts.policy, sts.id)
 
 
 def _policy(policy: StsPolicy, id_: str) -> Iterator[Phrase]:
     tone = Tone.GOOD if policy.mode is StsMode.ENFORCE else Tone.WEAK
-    yield Phrase(f"mode {policy.mode.value}", tone, f"id {id_}, for {_span(policy.max_age)}")
+    note = Wording("id {id}, for {span}", id=id_, span=_span(policy.max_age))
+    yield Phrase(Wording("mode {mode}", mode=policy.mode.value), tone, note)
     for pattern in policy.mx:
         yield Phrase(f"mx {pattern}")
 
@@ -130,15 +139,26 @@ def _span(seconds: int) -> str:
     count, rest = divmod(seconds, 86400)
     if rest or not count:
         return f"{seconds} s"
-    return "1 day" if count == 1 else f"{count} days"
+    return counted("{count} day", "{count} days", count)
 
 
-def sts_row(sts: StsForHost, refused: bool) -> Row:
+def sts_row(sts: StsForHost, result: Result) -> Row:
     """What a sender that goes by the policy does with mail for this host."""
-    note = f"{sts.domain}, mode {sts.mode.value}"
+    note = Wording("{domain}, mode {mode}", domain=sts.domain, mode=sts.mode.value)
+    return Row("MTA-STS", (_delivery(sts, result, note),))
+
+
+def _delivery(sts: StsForHost, result: Result, note: Wording) -> Phrase:
     if sts.pattern is None:
-        return Row("MTA-STS", (Phrase("the policy does not name it", Tone.BAD, note),))
-    if refused:
-        does = "does not deliver" if sts.mode is StsMode.ENFORCE else "reports a failure"
-        return Row("MTA-STS", (Phrase(f"a sender {does}", Tone.BAD, note),))
-    return Row("MTA-STS", (Phrase("a sender delivers", Tone.GOOD, f"{note}, mx {sts.pattern}"),))
+        return Phrase(Wording("the policy does not name it"), Tone.BAD, note)
+    if any(one.id == "mta-sts-not-delivered" for one in result.findings):
+        if sts.mode is StsMode.ENFORCE:
+            return Phrase(Wording("a sender does not deliver"), Tone.BAD, note)
+        return Phrase(Wording("a sender reports a failure"), Tone.BAD, note)
+    if not any(
+        each.endpoint.service.role is Role.MX and isinstance(each.handshake, Handshake)
+        for each in result.facts.endpoints
+    ):
+        return Phrase(Wording("not determined"), Tone.DIM, note)
+    words = Wording("{note}, mx {pattern}", note=note, pattern=sts.pattern)
+    return Phrase(Wording("a sender delivers"), Tone.GOOD, words)
