@@ -177,7 +177,7 @@ def test_from_the_form_to_what_changed(scene: Scene) -> None:
 )
 def test_every_page_on(name: str, settings: dict[str, object], scene: Scene) -> None:
     """Nothing wider than the screen, nothing too pale, whatever the page."""
-    bad = scene.stored("mail.sample.example", _sample(), _sample())
+    bad = scene.stored("mail.sample.example", _sample())
     failed = scene.stored("gone.example", error="gone.example cannot be resolved")
     with scene.page(**settings) as page:  # type: ignore[arg-type]
         for path in ("/", "/about", f"/c/{bad}", f"/c/{failed}", "/t/mail.sample.example"):

@@ -242,7 +242,6 @@ def test_stopped_in_order_it_gives_back(tmp_path: Path) -> None:
         (("--database", "mysql://root:secret@db/x"), 2, "--database names mysql"),
         (("--database", "postgresql://u:secret@127.0.0.1:1/x"), 3, "does not answer"),
         (("--opt-out", "missing.txt"), 2, "missing.txt: cannot be read: No such file"),
-        (("--admin-token-file", "/dev/null"), 2, "others may read it"),
         (("--ehlo", "a b"), 2, "contains white space"),
         (("--resolver", "dns.example"), 2, "is not the address of a resolver"),
     ],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import stat
 import sys
 from enum import StrEnum
 from importlib.util import find_spec
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from letterlock.cli.verb import verb
-from letterlock.model.errors import InputError, Location
+from letterlock.model.errors import InputError
 
 if TYPE_CHECKING:
     from letterlock.web.settings import Settings
@@ -35,7 +34,6 @@ database does not answer.
 _NEEDED = ("alembic", "sqlalchemy", "starlette", "uvicorn")
 #: A page's worker reads its settings from standard input.
 _CHILD = ("serve", "--role", "worker", "--settings-on-stdin")
-_LEAST_TOKEN = 16
 
 app = verb()
 
@@ -140,10 +138,6 @@ def serve(
     keep: Annotated[
         int, typer.Option(metavar="DAYS", help="How long reports are kept.", min=1)
     ] = 90,
-    admin_token_file: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Holds the token that opens monitors; mode 0600."),
-    ] = None,
     lease: Annotated[float, typer.Option(hidden=True, min=2)] = 30,
     settings_on_stdin: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
@@ -175,7 +169,6 @@ def serve(
         per_address=per_address,
         at_once=workers,
         lease=lease,
-        admin_token=_token(admin_token_file),
     )
     _run(settings, role, listen, tuple(proxy or ()))
 
@@ -281,28 +274,4 @@ def _resolver(text: str | None) -> str | None:
 
     if text is not None:
         Resolver.parse(text)
-    return text
-
-
-def _token(file: Path | None) -> str | None:
-    """Raises InputError where the file cannot be read, others may read it, or it has no token."""
-    if file is None:
-        return None
-    where = Location(str(file))
-    try:
-        with file.open("rb") as opened:
-            mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
-            text = opened.read(4096).decode("ascii").strip()
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=where) from None
-    except UnicodeDecodeError:
-        raise InputError("is not a line of ASCII", where=where) from None
-    if mode & 0o077:
-        raise InputError("others may read it", where=where, remedy=f"chmod 600 {file}")
-    if len(text) < _LEAST_TOKEN or not text.isprintable() or " " in text:
-        raise InputError(
-            f"holds no token of {_LEAST_TOKEN} characters and more",
-            where=where,
-            remedy=f"openssl rand -hex 20 >{file}",
-        )
     return text

@@ -8,26 +8,27 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from letterlock.model.wording import Wording
 from letterlock.web.api_types import Problem
 from letterlock.web.store.checks import Reason, TurnedAway
 
 #: Bytes that a request's body may have.
 LARGEST = 16 * 1024
 TITLES = {
-    400: "That cannot be looked at",
-    403: "Not done",
-    404: "Not there",
-    405: "Not done that way",
-    413: "Too long",
-    415: "Not understood",
-    429: "Too often",
-    500: "letterlock failed",
-    503: "Too busy",
+    400: Wording("That cannot be looked at"),
+    403: Wording("Not done"),
+    404: Wording("Not there"),
+    405: Wording("Not done that way"),
+    413: Wording("Too long"),
+    415: Wording("Not understood"),
+    429: Wording("Too often"),
+    500: Wording("letterlock failed"),
+    503: Wording("Too busy"),
 }
 _REASONS = {
-    Reason.FULL: "too many checks wait already",
-    Reason.CLIENT: "you have asked for many checks lately",
-    Reason.SUBJECT: "this target was looked at often enough lately",
+    Reason.FULL: Wording("too many checks wait already"),
+    Reason.CLIENT: Wording("you have asked for many checks lately"),
+    Reason.SUBJECT: Wording("this target was looked at often enough lately"),
 }
 
 
@@ -55,7 +56,8 @@ def json(value: object, status: int = 200, headers: dict[str, str] | None = None
 
 
 def problem(error: AnswerError) -> Response:
-    told = Problem(TITLES.get(error.status, "Not done"), error.status, error.detail)
+    title = TITLES.get(error.status, TITLES[400])
+    told = Problem(str.__str__(title), error.status, str.__str__(error.detail))
     kind = "application/problem+json"
     return Response(msgspec.json.encode(told), error.status, error.headers, kind)
 
@@ -85,7 +87,7 @@ def must_be_ours(request: Request) -> None:
     if site is not None:
         if site in ("same-origin", "none"):
             return
-        raise AnswerError(403, "a page of another site asks for it")
+        raise AnswerError(403, Wording("a page of another site asks for it"))
     origin = request.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise AnswerError(403, "a page of another site asks for it")
+        raise AnswerError(403, Wording("a page of another site asks for it"))

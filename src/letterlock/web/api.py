@@ -11,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from letterlock.model.errors import InputError, RefusedError
+from letterlock.model.wording import Wording
 from letterlock.web import openapi
 from letterlock.web.answers import AnswerError, address, body, json, must_be_ours, turned_away
 from letterlock.web.api_types import Accepted, NewCheck, view
@@ -20,7 +21,7 @@ from letterlock.web.metrics import metrics
 from letterlock.web.service import Service
 from letterlock.web.store.checks import Check, State, TurnedAway
 
-NO_SUCH = "there is no such check, or not any more"
+NO_SUCH = Wording("there is no such check, or not any more")
 
 
 def service_of(request: Request) -> Service:

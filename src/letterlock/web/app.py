@@ -17,6 +17,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from letterlock.model.errors import UndeterminedError
+from letterlock.model.wording import Wording
 from letterlock.web import api, pages
 from letterlock.web.answers import AnswerError, problem
 from letterlock.web.events import Listeners
@@ -67,7 +68,7 @@ async def _answered(request: Request, error: Exception) -> Response:
 
 async def _not_there(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
-    said = {404: "there is no such page", 405: "not with this method"}
+    said = {404: Wording("there is no such page"), 405: Wording("not with this method")}
     answer = await _answered(request, AnswerError(status, said.get(status, "")))
     if isinstance(error, HTTPException):
         answer.headers.update(error.headers or {})
@@ -76,13 +77,13 @@ async def _not_there(request: Request, error: Exception) -> Response:
 
 async def _away(request: Request, error: Exception) -> Response:
     _LOG.warning("%s", error)
-    return await _answered(request, AnswerError(503, "the database does not answer", 10))
+    return await _answered(request, AnswerError(503, Wording("the database does not answer"), 10))
 
 
 async def _failed(request: Request, error: Exception) -> Response:
     """The log has the error; the stranger has not."""
     _LOG.error("%s %s", request.method, request.url.path, exc_info=error)
-    answer = await _answered(request, AnswerError(500, "the log says how"))
+    answer = await _answered(request, AnswerError(500, Wording("its log says how")))
     # Starlette's outermost layer sends it past the others.
     answer.headers.update(SECURITY_HEADERS)
     return answer

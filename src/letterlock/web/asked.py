@@ -45,14 +45,14 @@ class Asked:
         """What its history is kept under."""
         return f"@{self.target.name}" if self.target.is_domain else self.target.name
 
-    def new(self, client: str = "", monitor: str | None = None) -> New:
+    def new(self, client: str = "") -> New:
         """To be stored. A mail domain stands for itself: nobody's mailbox is written down."""
         told = f"@{self.target.shown}" if self.target.is_domain else self.target.text
         options = msgspec.json.encode(self.options, order="sorted").decode()
         port = self.target.port or ""
         question = f"{self.subject} {port} {options}"
         digest = hashlib.sha256(question.encode()).hexdigest()
-        return New(told, self.subject, options, digest, client, monitor)
+        return New(told, self.subject, options, digest, client)
 
     def request(
         self, trust: TrustStore, manners: Manners, resolver: Resolver | None = None

@@ -14,9 +14,8 @@ from letterlock.web.settings import Settings
 
 
 def written(settings: Settings) -> bytes:
-    """One line. What only the page needs stays with it."""
-    own = msgspec.structs.replace(settings, admin_token=None)
-    return msgspec.json.encode(own, enc_hook=str) + b"\n"
+    """One line."""
+    return msgspec.json.encode(settings, enc_hook=str) + b"\n"
 
 
 def read(line: bytes) -> Settings:

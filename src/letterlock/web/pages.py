@@ -18,9 +18,10 @@ from letterlock.model.errors import InputError
 from letterlock.model.language import Language
 from letterlock.model.service import SERVICES
 from letterlock.model.tls_facts import Depth
+from letterlock.model.wording import Wording
 from letterlock.report import html_report
 from letterlock.report.comparison import Direction
-from letterlock.report.text import utc
+from letterlock.report.text import SEVERITY_WORDS, utc
 from letterlock.web.answers import TITLES, AnswerError, body, must_be_ours
 from letterlock.web.api import NO_SUCH, base_url, begun, found, service_of
 from letterlock.web.api_types import moment, progress_of
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _T = TypeVar("_T")
+_SEVERITIES = {severity.value: words for severity, words in SEVERITY_WORDS.items()}
 #: Entries of a history on one page.
 _MOST = 25
 
@@ -48,13 +50,24 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals |= {"version": __version__, "moment": moment, "utc": utc, "path_of": path_of}
+    made.globals |= {
+        "version": __version__,
+        "moment": moment,
+        "utc": utc,
+        "day": day,
+        "path_of": path_of,
+    }
     return made
 
 
 def language_of(request: Request) -> Language:
     """As the address says (`?lang=`), else as the browser does."""
     return chosen(request.query_params.get("lang"), request.headers.get("accept-language", ""))
+
+
+def day(seconds: float) -> str:
+    """For a person."""
+    return f"{moment(seconds):%Y-%m-%d %H:%M} UTC"
 
 
 def path_of(subject: str) -> str:
@@ -227,14 +240,14 @@ async def history(request: Request) -> Response:
         service.checks.history, subject, _MOST + 1, _moment(before) if before else None
     )
     if not checks and not before:
-        raise AnswerError(404, f"{subject} was not looked at yet")
+        raise AnswerError(404, Wording("{target} was not looked at yet", target=subject))
     changes = None
     if len(checks) > 1 and not before:
         changes = await _made(service.reports.differences, checks[1].id, checks[0].id)
     return await page(
         request, "history.html.j2", subject=subject, checks=checks[:_MOST],
         more=checks[_MOST - 1].created if len(checks) > _MOST else None, changes=changes,
-        Direction=Direction,
+        Direction=Direction, severity_words=_SEVERITIES,
     )  # fmt: skip
 
 

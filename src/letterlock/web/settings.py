@@ -17,8 +17,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`public_url` is where others reach the page, without a final slash, empty where nobody was
     told; `allow_private`: addresses that are not public are gone to as well; `ehlo_name` is what
     we call ourselves, `contact` how to reach who runs this; `opt_out_file` names targets that are
-    left alone; `keep_days` is how long reports are kept; `admin_token` opens what changes
-    monitors, None: nothing does."""
+    left alone; `keep_days` is how long reports are kept."""
 
     data: Path
     database: str | None = None
@@ -36,7 +35,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     at_once: int = AT_ONCE
     max_seconds: float = 300.0
     lease: float = LEASE
-    admin_token: str | None = None
 
     def __repr__(self) -> str:
         """Nothing secret: a traceback or a log may have it."""

@@ -40,21 +40,12 @@ GRACE = 5.0
 
 
 class Worker:
-    """`run` works until `stop` is called, from another thread; `wake` ends a wait for work.
-    `chores` are called about every second."""
+    """`run` works until `stop` is called, from another thread; `wake` ends a wait for work."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        checks: Checks,
-        chores: tuple[Callable[[], None], ...] = (),
-        finished: Callable[[Check, tuple[Result, ...] | None], None] | None = None,
-    ) -> None:
+    def __init__(self, settings: Settings, checks: Checks) -> None:
         self.name = f"{socket.gethostname()[:20]}-{os.getpid()}-{secrets.token_hex(3)}"
         self._settings = settings
         self._checks = checks
-        self._chores = chores
-        self._finished = finished
         self._opt_out = OptOutFile(settings.opt_out_file)
         self._opt_out.now()
         self._trust = (
@@ -105,10 +96,7 @@ class Worker:
 
     def _work(self, check: Check) -> None:
         try:
-            outcome, results = self._look(check)
-            self._write(check, outcome)
-            if self._finished is not None:
-                self._finished(check, results)
+            self._write(check, self._look(check))
         except Exception:
             _LOG.exception("check %s", check.id)
         finally:
@@ -116,7 +104,7 @@ class Worker:
             self._threads.discard(threading.current_thread())
             self.wake()
 
-    def _look(self, check: Check) -> tuple[Outcome, tuple[Result, ...] | None]:
+    def _look(self, check: Check) -> Outcome:
         """Whatever happens, it has an outcome."""
         told: list[Checked | Unresolved] = []
         try:
@@ -131,10 +119,10 @@ class Worker:
             )
             check_all([asked.target], request, done=told.append, progress=self._noting(check))
         except LetterlockError as error:
-            return Outcome(error=str(error)), None
+            return Outcome(error=str(error))
         except Exception:
             _LOG.exception("check %s of %s", check.id, check.subject)
-            return Outcome(error="letterlock failed; its log says how"), None
+            return Outcome(error="letterlock failed; its log says how")
         return _outcome(told)
 
     def _write(self, check: Check, outcome: Outcome) -> None:
@@ -170,7 +158,7 @@ class Worker:
                 return reason
             if self._opt_out.now().has_address(address):
                 return f"{address} asked not to be looked at"
-            if check.monitor is None and not self._checks.visit(
+            if not self._checks.visit(
                 check.id, address, self._settings.per_address, self._settings.caps.window
             ):
                 return f"{address} was looked at often enough lately, under whatever names"
@@ -221,12 +209,10 @@ class Worker:
                 if now - pruned >= _PRUNE:
                     self._checks.prune(self._settings.keep_days * 86400.0)
                     pruned = now
-                for chore in self._chores:
-                    chore()
             except UndeterminedError as error:
                 _LOG.warning("%s", error)
             except Exception:
-                _LOG.exception("a chore failed")
+                _LOG.exception("signs of life")
 
     def _end(self) -> None:
         """Give those under way a moment, then the rest back."""
@@ -239,12 +225,12 @@ class Worker:
             _LOG.warning("%s", error)
 
 
-def _outcome(told: list[Checked | Unresolved]) -> tuple[Outcome, tuple[Result, ...] | None]:
+def _outcome(told: list[Checked | Unresolved]) -> Outcome:
     checked = [each for each in told if isinstance(each, Checked)]
     missing = [each for each in told if isinstance(each, Unresolved)]
     if not checked:
         why = "; ".join(str(each.error) for each in missing) or "nothing was seen"
-        return Outcome(error=why), None
+        return Outcome(error=why)
     results = tuple(Result(each.facts, each.findings, each.verdict) for each in checked)
     severities = [finding.severity for each in checked for finding in each.findings]
     grades = [
@@ -252,11 +238,10 @@ def _outcome(told: list[Checked | Unresolved]) -> tuple[Outcome, tuple[Result, .
         for each in checked
         if each.verdict is not None and isinstance(each.verdict.grade, Grade)
     ]
-    outcome = Outcome(
+    return Outcome(
         report=written(results),
         error="; ".join(str(each.error) for each in missing) or None,
         determined=all(each.determined for each in checked) and not missing,
         grade=max(grades, key=lambda one: one.rank).value if grades else None,
         worst=max(severities, key=lambda one: one.rank).value if severities else None,
     )
-    return outcome, results

@@ -1,1 +1,1 @@
-"""What the page and its workers share: checks, their reports, monitors. SQLite or PostgreSQL."""
+"""What the page and its workers share: checks and their reports. SQLite or PostgreSQL."""

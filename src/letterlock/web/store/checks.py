@@ -61,7 +61,6 @@ class Check:
     determined: bool | None
     grade: str | None
     worst: str | None
-    monitor: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,6 @@ class New:
     options: str
     digest: str
     client: str = ""
-    monitor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,7 +348,6 @@ def _insert(connection: Connection, new: New, now: float) -> Check:
             options=new.options,
             digest=new.digest,
             client=new.client,
-            monitor=new.monitor,
             state=State.QUEUED,
             created=now,
             attempts=0,

@@ -38,7 +38,6 @@ CHECKS = Table(
     Column("digest", String(64), nullable=False),
     Column("state", String(8), nullable=False),
     Column("client", String(32), nullable=False),
-    Column("monitor", String(16)),
     Column("created", Double, nullable=False),
     Column("started", Double),
     Column("finished", Double),
@@ -72,33 +71,6 @@ VISITS = Table(
     Column("address", String(45), primary_key=True),
     Column("at", Double, nullable=False),
     Index(None, "address", "at"),
-)
-
-MONITORS = Table(
-    "monitors",
-    METADATA,
-    Column("id", String(16), primary_key=True),
-    Column("title", Text, nullable=False),
-    Column("target", Text, nullable=False),
-    Column("options", Text, nullable=False),
-    Column("every", Double, nullable=False),
-    Column("next", Double, nullable=False),
-    Column("created", Double, nullable=False),
-    #: The faults that were told, as JSON, and what is not handed over yet.
-    Column("known", Text, nullable=False, default=""),
-)
-
-ALERTS = Table(
-    "alerts",
-    METADATA,
-    Column("id", String(16), primary_key=True),
-    Column("monitor", String(16), ForeignKey("monitors.id", ondelete="CASCADE"), nullable=False),
-    Column("channel", String(16), nullable=False),
-    Column("document", LargeBinary, nullable=False),
-    Column("created", Double, nullable=False),
-    Column("tries", Integer, nullable=False, default=0),
-    Column("next", Double, nullable=False),
-    Index(None, "next"),
 )
 
 META = Table(

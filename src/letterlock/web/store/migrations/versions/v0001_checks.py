@@ -23,7 +23,6 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(64), nullable=False),
         sa.Column("state", sa.String(8), nullable=False),
         sa.Column("client", sa.String(32), nullable=False),
-        sa.Column("monitor", sa.String(16)),
         sa.Column("created", sa.Double, nullable=False),
         sa.Column("started", sa.Double),
         sa.Column("finished", sa.Double),
@@ -59,33 +58,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("check_id", "address", name="pk_visits"),
     )
     op.create_index("ix_visits_address_at", "visits", ["address", "at"])
-    op.create_table(
-        "monitors",
-        sa.Column("id", sa.String(16), nullable=False),
-        sa.Column("title", sa.Text, nullable=False),
-        sa.Column("target", sa.Text, nullable=False),
-        sa.Column("options", sa.Text, nullable=False),
-        sa.Column("every", sa.Double, nullable=False),
-        sa.Column("next", sa.Double, nullable=False),
-        sa.Column("created", sa.Double, nullable=False),
-        sa.Column("known", sa.Text, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_monitors"),
-    )
-    op.create_table(
-        "alerts",
-        sa.Column("id", sa.String(16), nullable=False),
-        sa.Column("monitor", sa.String(16), nullable=False),
-        sa.Column("channel", sa.String(16), nullable=False),
-        sa.Column("document", sa.LargeBinary, nullable=False),
-        sa.Column("created", sa.Double, nullable=False),
-        sa.Column("tries", sa.Integer, nullable=False),
-        sa.Column("next", sa.Double, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_alerts"),
-        sa.ForeignKeyConstraint(
-            ["monitor"], ["monitors.id"], name="fk_alerts_monitor", ondelete="CASCADE"
-        ),
-    )
-    op.create_index("ix_alerts_next", "alerts", ["next"])
     meta = op.create_table(
         "meta",
         sa.Column("name", sa.String(32), nullable=False),
@@ -97,5 +69,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("meta", "alerts", "monitors", "visits", "reports", "checks"):
+    for table in ("meta", "visits", "reports", "checks"):
         op.drop_table(table)
