@@ -14,7 +14,7 @@ from letterlock.model.dns_promises import ClientFacts, ServicePromise
 from letterlock.model.facts import EndpointFacts, Handshake, TargetFacts
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.unknown import Cause, Unknown
-from letterlock.model.wording import Wording
+from letterlock.model.wording import Wording, counted
 
 HOST_MISSING = define(
     "promised-host-missing",
@@ -103,10 +103,11 @@ def promised(facts: DomainFacts) -> Iterator[Finding]:
         told = [one for one in found.promises if one.host == host.name]
         yield from _host(host, told)
     if found.left_out:
-        text = Wording(
+        text = counted(
+            "{domain}: {count} more promise is not looked at",
             "{domain}: {count} more promises are not looked at",
+            found.left_out,
             domain=facts.domain,
-            count=found.left_out,
         )
         yield COULD_NOT_DETERMINE.of_server(text, Severity.INFO)
 
