@@ -50,8 +50,8 @@ class Known:
                 if after is not None:
                     self.said[after, argv] = done
                 return done
-            with tools._memory_file(stdin or b""), tools._memory_file(), ExitStack() as stack:
-                stack.enter_context(tools._terminal() if terminal else tools._memory_file())
+            with tools.memory_file(stdin or b""), tools.memory_file(), ExitStack() as stack:
+                stack.enter_context(tools._terminal() if terminal else tools.memory_file())
                 return known
 
         Tools.run = run  # type: ignore[method-assign, assignment]
