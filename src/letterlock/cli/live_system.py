@@ -126,11 +126,13 @@ def servers_below(root: Path) -> tuple[MailServer, ...]:
 
 
 def recover_first(root: Path, wait: float, *, dry_run: bool) -> None:
-    """Recover what was cut short, and say so on standard error, before anything is planned on what
-    it left; with `dry_run` only say so. Raises RefusedError."""
+    """Enter the system's network (`enter_network`) and recover what was cut short, and say so on
+    standard error, before anything is planned on what it left; with `dry_run` only say so. Raises
+    RefusedError."""
     from letterlock.install.recover import recover, unfinished
     from letterlock.install.state import StateFolder
 
+    enter_network(root)
     state = StateFolder(root)
     cut_short = unfinished(state)
     if not cut_short:
