@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Sequence
 
 from letterlock.model.errors import UndeterminedError
+from letterlock.model.wording import Wording, joined
 
 #: Says of an address literal why it is not gone to; None: it is. Asked before each connection, of
 #: the very address that is connected to; it may be asked of the same one often.
@@ -40,37 +41,39 @@ def only_public(address: str) -> str | None:
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
-        return f"{address[:80]} is no address"
+        return Wording("{address} is no address", address=address[:80])
     kind = _kind_6(ip) if isinstance(ip, ipaddress.IPv6Address) else _kind_4(ip)
     if kind is None and _is_own(ip):
-        kind = "an address of this machine"
-    return None if kind is None else f"{ip} is {kind}, which is not gone to"
+        kind = Wording("an address of this machine")
+    if kind is None:
+        return None
+    return Wording("{address} is {kind}, which is not gone to", address=ip, kind=kind)
 
 
 def _kind_4(ip: ipaddress.IPv4Address) -> str | None:
     if ip.is_loopback:
-        return "a loopback address"
+        return Wording("a loopback address")
     if ip.is_link_local:
-        return "a link-local address"
+        return Wording("a link-local address")
     if ip.is_multicast:
-        return "a multicast address"
+        return Wording("a multicast address")
     if any(ip in network for network in _SPECIAL_4) or not ip.is_global:
-        return "a private or reserved address"
+        return Wording("a private or reserved address")
     return None
 
 
 def _kind_6(ip: ipaddress.IPv6Address) -> str | None:
     if ip.is_loopback:
-        return "a loopback address"
+        return Wording("a loopback address")
     if ip.is_link_local or ip.scope_id is not None:
-        return "a link-local address"
+        return Wording("a link-local address")
     if ip.is_multicast:
-        return "a multicast address"
+        return Wording("a multicast address")
     if any(ip in network for network in _DISGUISES):
-        return "an IPv4 address in disguise"
+        return Wording("an IPv4 address in disguise")
     if ip not in _GLOBAL_UNICAST or any(ip in network for network in _SPECIAL_6):
-        return "a private or reserved address"
-    return None if ip.is_global else "a private or reserved address"
+        return Wording("a private or reserved address")
+    return None if ip.is_global else Wording("a private or reserved address")
 
 
 def _is_own(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
@@ -91,5 +94,5 @@ def admitted(addresses: Sequence[str], guard: Guard) -> tuple[str, ...]:
     Raises UndeterminedError with the reason where there are some and none may."""
     reasons = {address: guard(address) for address in addresses}
     if reasons and None not in reasons.values():
-        raise UndeterminedError("; ".join(dict.fromkeys(filter(None, reasons.values()))))
+        raise UndeterminedError(joined("; ", dict.fromkeys(filter(None, reasons.values()))))
     return tuple(address for address, reason in reasons.items() if reason is None)

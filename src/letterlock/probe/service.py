@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from letterlock.model.errors import InputError, UndeterminedError
+from letterlock.model.wording import Wording
 
 if TYPE_CHECKING:
     import httpx2
@@ -121,7 +122,9 @@ class Service:
             return UndeterminedError(f"{self.url} answers HTTP {answer.status_code}")
         if answer.status_code in (429, 503):
             after = answer.headers.get("Retry-After", "")
-            remedy = f"try again in {after} s" if after.isdecimal() else None
+            remedy = (
+                Wording("try again in {seconds} s", seconds=after) if after.isdecimal() else None
+            )
             return UndeterminedError(f"{self.url}: {said}", remedy=remedy)
         return InputError(f"{self.url}: {said}")
 

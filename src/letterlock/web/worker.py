@@ -17,6 +17,7 @@ from letterlock.check import Checked, Progress, Unresolved, check_all
 from letterlock.model.errors import LetterlockError, UndeterminedError
 from letterlock.model.service import Endpoint
 from letterlock.model.verdict import Grade
+from letterlock.model.wording import Wording
 from letterlock.probe.examine import Manners
 from letterlock.probe.guard import Guard, anywhere, only_public
 from letterlock.probe.limits import Limits
@@ -157,11 +158,14 @@ class Worker:
             if (reason := inner(address)) is not None:
                 return reason
             if self._opt_out.now().has_address(address):
-                return f"{address} asked not to be looked at"
+                return Wording("{address} asked not to be looked at", address=address)
             if not self._checks.visit(
                 check.id, address, self._settings.per_address, self._settings.caps.window
             ):
-                return f"{address} was looked at often enough lately, under whatever names"
+                return Wording(
+                    "{address} was looked at often enough lately, under whatever names",
+                    address=address,
+                )
             return None
 
         def guard(address: str) -> str | None:
