@@ -74,10 +74,14 @@ class Kept:
             return _host_of(path.stem)
         return None
 
+    def is_meant(self, host: str, slot: Slot) -> bool:
+        """Whether the new certificate is for this host, whose slot it is."""
+        return self._host in (None, host, slot.name) and covers(self._leaf, host)
+
     def renewed(self, host: str, slot: Slot) -> StoredCertificate | None:
         """What takes the place of a host's certificate; None where the new one does not renew
         it."""
-        if self._host not in (None, host, slot.name) or not covers(self._leaf, host):
+        if not self.is_meant(host, slot):
             return None
         if host not in self._stored:
             fits = self._fits(host)

@@ -151,12 +151,16 @@ class _Planner:
 
     def places(self) -> list[_Place]:
         """The slots that the new certificate concerns."""
-        held = ((each, self._kept.held(each.certificate)) for each in self._around.slots)
-        places = (self._place(slot, leaf) for slot, leaf in held if leaf)
-        return [place for place in places if place]
+        return [place for slot in self._around.slots if (place := self._place(slot))]
 
-    def _place(self, slot: Slot, held: Certificate) -> _Place | None:
+    def _place(self, slot: Slot) -> _Place | None:
         host = self._kept.host_of(slot)
+        # Of thousands of names only those that may be meant are read.
+        if host is not None and not self._kept.is_meant(host, slot):
+            return None
+        held = self._kept.held(slot.certificate)
+        if held is None:
+            return None
         if host is not None:
             store = self._kept.renewed(host, slot)
             if store is None:
