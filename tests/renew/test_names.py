@@ -110,13 +110,13 @@ def _killed_before_the_index_is_in_place(
     newest = lineage(machine, SHOP, 3)
     killed = machine.run(
         "strace", "-o", "/root/trace", "-s", "200", "-e", "trace=rename", "-e",
-        "inject=rename:signal=KILL:when=2", "env", f"RENEWED_LINEAGE={LIVE}/{SHOP}", str(PROGRAM),
+        "inject=rename:signal=KILL:when=3", "env", f"RENEWED_LINEAGE={LIVE}/{SHOP}", str(PROGRAM),
         "deploy", "--no-rehearse", timeout=120,
     )  # fmt: skip
     assert killed.status != 0
     trace = machine.read("/root/trace").decode().splitlines()
-    switch, index = (line for line in trace if line.startswith("rename("))
-    assert "/current" in switch and f'"{OWN_TABLE}.db"' in index, trace
+    kept, switch, index = (line for line in trace if line.startswith("rename("))
+    assert "/pending/" in kept and "/current" in switch and f'"{OWN_TABLE}.db"' in index, trace
     current = Path(f"/etc/ssl/letterlock/{SHOP}/current/fullchain.pem")
     assert digest(machine, current) == digest(machine, newest.certificate), "it had switched"
     served.is_(SHOP, now, (25, 993))
