@@ -170,6 +170,7 @@ def put_up_clients(dns: DnsLab, web: WebLab) -> None:
         "careless.example", "@ A 127.0.5.4", "autoconfig A 127.0.5.99", "autodiscover A 127.0.5.4",
         "_autodiscover._tcp SRV 0 0 443 autodiscover",
     )  # fmt: skip
+    dns.zone("crowd.example", *(f"_imaps._tcp SRV {n} 0 993 h{n}" for n in range(20)))
     web.site("127.0.5.4", "careless.example", page(b"<clientConfig>", "text/xml"))
 
 
@@ -306,6 +307,12 @@ def test_what_mail_programs_are_told(lab: Lab) -> None:
     assert addresses["gone.users.example"] == ()
     assert [(one.status, one.why) for one in found.autoconfig] == [(200, ""), (200, "another page")]
     assert [(one.status, one.why) for one in found.autodiscover] == [(401, "")]
+
+
+def test_hosts_without_number_are_bounded(lab: Lab) -> None:
+    found = clients(lab, "crowd.example")
+    assert len(found.hosts) == 6
+    assert (len(found.promises), found.left_out) == (6, 14)
 
 
 def test_pages_that_are_broken(lab: Lab) -> None:

@@ -37,6 +37,8 @@ _AUTODISCOVER = "_autodiscover._tcp"
 _BOUNDS = Bounds(128 * 1024, longest=10.0)
 #: Promises looked at: six services and as many of autoconfig, with a second host for each.
 _MOST_PROMISES = 24
+#: Hosts that are looked up and visited: a domain does not send us to the whole Internet.
+_MOST_HOSTS = 6
 _CONFIG, _WELL_KNOWN = "/mail/config-v1.1.xml", "/.well-known/autoconfig/mail/config-v1.1.xml"
 _POX = "/autodiscover/autodiscover.xml"
 
@@ -58,13 +60,14 @@ def look_up_clients(domain: str, resolver: Resolver, web: Web) -> ClientFacts:
     told = [promise for each in srv for promise in _by_srv(each)]
     told += [promise for _, promises in configured for promise in promises]
     promises = tuple(dict.fromkeys(told))
-    kept = promises[:_MOST_PROMISES]
+    names = tuple(dict.fromkeys(one.host for one in promises))[:_MOST_HOSTS]
+    kept = tuple(one for one in promises if one.host in names)[:_MOST_PROMISES]
     return ClientFacts(
         srv,
         tuple(page for page, _ in configured if page),
         tuple(page for page in discovered if page),
         kept,
-        tuple(host_addresses(name, resolver) for name in dict.fromkeys(one.host for one in kept)),
+        tuple(host_addresses(name, resolver) for name in names),
         len(promises) - len(kept),
     )
 
