@@ -71,14 +71,14 @@ def test_every_enabled_instance_of_postfix(stock_machine: Machine) -> None:
     assert _served(machine, "127.0.0.2", 25) == _served(machine, "127.0.0.1", 465) != b""
     assert "nothing to change" in secure(machine, delivery, "--sasl", "dovecot")
 
-    done = machine.letterlock("rollback", "--yes")
+    done = machine.warm_letterlock("rollback", "--yes")
     assert done.status == 0, done.complaints
     assert machine.tree("/etc/postfix", SECOND) == before
 
     secure(machine, delivery, "--instance", "postfix-in")
     assert machine.read("/etc/postfix/main.cf") == before["/etc/postfix/main.cf"].contents
     assert _served(machine, "127.0.0.2", 25) != _served(machine, "127.0.0.1", 25)
-    wrong = machine.letterlock(*arguments(delivery, "--instance", "nowhere"))
+    wrong = machine.warm_letterlock(*arguments(delivery, "--instance", "nowhere"))
     assert wrong.status == 2
     assert "no enabled Postfix instance is called 'nowhere'" in wrong.complaints[0]
 
@@ -165,7 +165,7 @@ def test_a_grown_server_in_git(stock_machine: Machine) -> None:
     assert b"ssl-cert-snakeoil" not in after["/etc/mail/postfix/master.cf"].contents
     assert "nothing to change" in secure(machine, delivery)
 
-    done = machine.letterlock("rollback", "--yes")
+    done = machine.warm_letterlock("rollback", "--yes")
     assert done.status == 0, done.complaints
     assert machine.tree("/etc/mail", "/etc/postfix", "/etc/dovecot") == before
     assert machine.must("git", "-C", "/etc", "status", "--porcelain", "-uall").text == ""

@@ -69,7 +69,7 @@ def test_stock(stock_machine: Machine, layout: str) -> None:
     )
     assert machine.tree(*CONFIGURATION) == after, "a second secure is a no-op"
 
-    assert machine.letterlock("rollback", "--yes").status == 0
+    assert machine.warm_letterlock("rollback", "--yes").status == 0
     assert machine.tree(*CONFIGURATION) == before, "byte for byte what it was"
     assert machine.listening() >= {25, 110, 143, 993, 995}
     assert not machine.listening() & {465, 587}

@@ -18,7 +18,7 @@ BOTH = tuple(KeyType)
 
 
 def secure(machine: Machine, two: Two, *more: str, types: tuple[KeyType, ...] = BOTH) -> str:
-    done = machine.letterlock(*two.arguments("--sasl", "dovecot", *more, types=types))
+    done = machine.warm_letterlock(*two.arguments("--sasl", "dovecot", *more, types=types))
     assert done.status == 0, (done.text, done.complaints)
     assert done.complaints == ()
     return done.text
@@ -46,7 +46,7 @@ def test_both_on_a_stock_machine(stock_machine: Machine, layout: str) -> None:
     after = machine.tree(*CONFIGURATION)
     assert "nothing to change" in secure(machine, two, "--cert-layout", layout)
     assert machine.tree(*CONFIGURATION) == after, "a second secure is a no-op"
-    assert machine.letterlock("rollback", "--yes").status == 0
+    assert machine.warm_letterlock("rollback", "--yes").status == 0
     assert machine.tree(*CONFIGURATION) == before, "byte for byte what it was"
 
 
@@ -80,7 +80,7 @@ def test_renewed_apart_and_then_one_alone(stock_machine: Machine) -> None:
     for port in (25, 993):
         rsa_only = seen_by_openssl(machine, port, second.roots, *ALONE[KeyType.RSA, "TLSv1.3"])
         assert rsa_only.version == "", "the RSA certificate is gone"
-    assert machine.letterlock("rollback", "--yes").status == 0
+    assert machine.warm_letterlock("rollback", "--yes").status == 0
     assert_each_served(machine, rsa_renewed, ports=(25, 995), versions=("TLSv1.3",))
 
 
@@ -128,7 +128,7 @@ def test_settings_per_key_type_stay_where_the_admin_has_them(stock_machine: Mach
     machine.write("/etc/postfix/main.cf", main + per_type)
     machine.start("Postfix")
 
-    done = machine.letterlock(*two.arguments())
+    done = machine.warm_letterlock(*two.arguments())
 
     assert done.status == 0, done.complaints
     written = machine.read("/etc/postfix/main.cf").decode()
@@ -152,7 +152,7 @@ def test_bad_input_changes_nothing(stock_machine: Machine) -> None:
         ),
     )
     for arguments, said in cases:
-        done = machine.letterlock(*arguments)
+        done = machine.warm_letterlock(*arguments)
         assert done.status == 2
         assert said in done.complaints[-1] and len(done.complaints) == 1
         assert machine.tree("/etc") == before

@@ -33,7 +33,7 @@ def test_secure_brings_a_dovecot_that_refuses_2_2s_names_to_todays(stock_machine
     machine.start("Postfix")
     delivery = machine.delivery()
 
-    done = machine.letterlock(*arguments(delivery, "--start", "--json", "-"))
+    done = machine.warm_letterlock(*arguments(delivery, "--start", "--json", "-"))
 
     assert done.status == 0, done.complaints[-3:]
     assert machine.run("doveconf", "-n").complaints == ()
@@ -43,7 +43,7 @@ def test_secure_brings_a_dovecot_that_refuses_2_2s_names_to_todays(stock_machine
     told = json.loads(done.text)
     assert any("refuses its present configuration" in line for line in told["plan"]["notices"])
     now = machine.tree(*CONFIGURATION)
-    back = machine.letterlock("rollback", "--yes")
+    back = machine.warm_letterlock("rollback", "--yes")
     assert back.status == 4, "it would lead back to what Dovecot refuses"
     assert "Unrecognized protocol" in back.complaints[-1]
     assert machine.tree(*CONFIGURATION) == now
@@ -56,10 +56,10 @@ def test_modernize_renames_and_does_nothing_else(stock_machine: Machine) -> None
     leave_old_names(machine)  # the upgrade, under a Dovecot that runs on
     before = {path: machine.read(path) for path in (SSL, "/etc/postfix/main.cf")}
 
-    shown = machine.letterlock("secure", "--modernize", "--dry-run")
+    shown = machine.warm_letterlock("secure", "--modernize", "--dry-run")
     assert shown.status == 0, shown.complaints
     assert before[SSL] == machine.read(SSL)
-    done = machine.letterlock("secure", "--modernize", "--yes")
+    done = machine.warm_letterlock("secure", "--modernize", "--yes")
 
     assert done.status == 0, done.complaints
     assert machine.read(SSL) == before[SSL].replace(OF_2_2.encode(), b"")
@@ -71,7 +71,7 @@ def test_modernize_renames_and_does_nothing_else(stock_machine: Machine) -> None
     leaf = digest(machine, delivery.certificate)
     for port in PORTS:
         assert seen_by_openssl(machine, port, delivery.root).leaf == leaf, port
-    again = machine.letterlock("secure", "--modernize", "--yes")
+    again = machine.warm_letterlock("secure", "--modernize", "--yes")
     assert "nothing to change" in again.text
 
 
@@ -89,11 +89,11 @@ def test_nothing_is_written_that_no_checker_can_see(
     follow_guide(machine)
     delivery = machine.delivery()
     before = machine.tree(*CONFIGURATION)
-    done = machine.letterlock(*arguments(delivery, *more))
+    done = machine.warm_letterlock(*arguments(delivery, *more))
     assert done.status == 4
     assert says in done.complaints[-1]
     assert machine.tree(*CONFIGURATION) == before
-    dry = machine.letterlock(*arguments(delivery, *more, "--dry-run"))
+    dry = machine.warm_letterlock(*arguments(delivery, *more, "--dry-run"))
     assert dry.status == 0, dry.complaints
     assert "was read from its files alone" in dry.text
 

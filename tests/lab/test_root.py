@@ -123,9 +123,9 @@ def test_files_alone_are_planned_rehearsed_and_written(
     machine = make_lab_machine(BOOKWORM)
     before = machine.tree("/etc")
     options, _ = deliver(tmp_path, ("ecdsa",))
-    done = machine.letterlock("secure", HOSTNAME, *options, "--yes", "--sasl", "dovecot")
+    done = machine.warm_letterlock("secure", HOSTNAME, *options, "--yes", "--sasl", "dovecot")
     assert (done.status, done.complaints) == (0, ()), done.text
     assert "written, and rehearsed on 7 ports; no server runs now." in done.text
     assert machine.outside("ss", "-H", "-ltn").stdout == ""
-    assert machine.letterlock("rollback", "--yes").status == 0
+    assert machine.warm_letterlock("rollback", "--yes").status == 0
     assert machine.tree("/etc") == before

@@ -39,7 +39,7 @@ def test_a_folder_of_certificates_comes_and_goes(make_machine: MakeMachine, tmp_
         "names", str(host.live), "--ca-file", str(host.root), "--yes", "--json", str(result),
     )  # fmt: skip
 
-    done = machine.letterlock(*command)
+    done = machine.warm_letterlock(*command)
     assert done.status == 0, (done.text, done.complaints)
     assert "21 names: served; 21 seen at" in done.text
     told = json.loads(result.read_text())
@@ -56,11 +56,11 @@ def test_a_folder_of_certificates_comes_and_goes(make_machine: MakeMachine, tmp_
     for path in (MAP + ".db", "/etc/ssl/letterlock/mail.d0.example/current/key.pem"):
         assert machine.tree(path)[path].mode == 0o600
 
-    again = machine.letterlock(*command)
+    again = machine.warm_letterlock(*command)
     assert "21 names: nothing to change; 21 seen" in again.text, again.complaints
 
     with_names = machine.tree(*CONFIGURATION)
-    gone = machine.letterlock("remove", "mail.d17.example", "*.example.net", "--yes")
+    gone = machine.warm_letterlock("remove", "mail.d17.example", "*.example.net", "--yes")
     assert gone.status == 0, (gone.text, gone.complaints)
     assert "/etc/ssl/letterlock/example.net stays: another name" in gone.text
     left = machine.tree("/etc")
@@ -74,11 +74,11 @@ def test_a_folder_of_certificates_comes_and_goes(make_machine: MakeMachine, tmp_
         )
         assert served(machine, host, port, "b.example.net") == leaf_of(issued["b.example.net"])
 
-    assert machine.letterlock("rollback", "--yes").status == 0
+    assert machine.warm_letterlock("rollback", "--yes").status == 0
     assert machine.tree(*CONFIGURATION) == with_names
     assert served(machine, host, 25, "c.example.net") == leaf_of(star)
     assert served(machine, host, 993, "c.example.net") == leaf_of(star)
-    assert machine.letterlock("rollback", "--yes").status == 0
+    assert machine.warm_letterlock("rollback", "--yes").status == 0
     assert machine.tree(*CONFIGURATION) == before
 
 
@@ -91,7 +91,7 @@ def test_wrong_input_changes_nothing(make_machine: MakeMachine, tmp_path: Path) 
     before = machine.tree("/etc", "/var/lib/letterlock")
 
     def said(*arguments: str) -> tuple[int, str]:
-        done = machine.letterlock(*arguments, "--yes")
+        done = machine.warm_letterlock(*arguments, "--yes")
         return done.status, done.complaints[-1]
 
     trusting = ("--ca-file", str(host.root))
@@ -114,7 +114,9 @@ def test_wrong_input_changes_nothing(make_machine: MakeMachine, tmp_path: Path) 
     assert said("remove", "x.example")[0] == 2
     assert machine.tree("/etc", "/var/lib/letterlock") == before
 
-    done = machine.letterlock("names", str(host.live), *trusting, "--skip-refused", "--dry-run")
+    done = machine.warm_letterlock(
+        "names", str(host.live), *trusting, "--skip-refused", "--dry-run"
+    )
     assert done.status == 0
     assert "note: left out: " in done.text
     assert "local_name a.example {" in done.text

@@ -16,7 +16,7 @@ BLOCKS = "/etc/dovecot/letterlock-names.conf"
 
 
 def secure(machine: Machine, name: str, delivery: Delivery, *more: str) -> str:
-    done = machine.letterlock(
+    done = machine.warm_letterlock(
         "secure", name, "--cert", str(delivery.certificate), "--chain", str(delivery.bundle),
         "--key", str(delivery.key), "--ca-file", str(delivery.root), "--yes", *more,
     )  # fmt: skip
@@ -60,7 +60,7 @@ def test_a_second_name_is_served_beside_the_first(stock_machine: Machine) -> Non
         assert leaf_for(machine, port, SECOND, renewed.root) == newer, port
     assert leaf_for(machine, 25, HOSTNAME, first.root) == default
     assert machine.read(MAP) == before[MAP].contents, "only the index and the link differ"
-    refused = machine.letterlock("remove", HOSTNAME, "--yes")
+    refused = machine.warm_letterlock("remove", HOSTNAME, "--yes")
     assert refused.status == 4
     assert f"{HOSTNAME} has the default certificate of Postfix" in refused.complaints[-1]
 
@@ -75,9 +75,9 @@ def test_a_second_name_is_served_beside_the_first(stock_machine: Machine) -> Non
         assert leaf_for(machine, port, SECOND, renewed.root) == newer, port
         assert leaf_for(machine, port, HOSTNAME, first.root) == default, port
 
-    assert machine.letterlock("rollback", "--yes").status == 0
+    assert machine.warm_letterlock("rollback", "--yes").status == 0
     for expected in (before, one_name):
-        done = machine.letterlock("rollback", "--yes")
+        done = machine.warm_letterlock("rollback", "--yes")
         assert done.status == 0, done.complaints
         assert machine.tree(*CONFIGURATION) == expected
     assert leaf_for(machine, 25, SECOND, first.root) == default

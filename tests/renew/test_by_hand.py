@@ -44,7 +44,7 @@ def configure(machine: Machine) -> None:
 
 
 def deploy(machine: Machine, *arguments: str) -> Any:
-    done = machine.letterlock("deploy", *arguments, "--json", "-", RENEWED_LINEAGE=LINEAGE)
+    done = machine.warm_letterlock("deploy", *arguments, "--json", "-", RENEWED_LINEAGE=LINEAGE)
     assert done.status == 0, done.complaints
     (told,) = json.loads(done.text)["deployments"]
     return told
@@ -84,10 +84,10 @@ def _of_the_web_server(machine: Machine) -> None:
     where = "/root/www/www.example.com"
     root = ("--ca-file", "/root/www/root.pem")
     files = ("--cert", f"{where}.crt", "--chain", f"{where}.ca-bundle", "--key", f"{where}.key")
-    done = machine.letterlock("deploy", *files, *root)
+    done = machine.warm_letterlock("deploy", *files, *root)
     assert (done.status, done.complaints) == (0, ())
     assert "nothing to do: no mail server here uses this certificate" in done.text
-    done = machine.letterlock("deploy", "www.example.com", *files, *root)
+    done = machine.warm_letterlock("deploy", "www.example.com", *files, *root)
     assert done.status == 2
     assert "the first time it is: letterlock secure www.example.com" in done.complaints[-1]
     assert machine.call(lambda: pending(StateFolder())) == ()
@@ -99,7 +99,7 @@ def _amid_a_half_finished_edit(machine: Machine, served: Any) -> None:
     before = machine.read(file)
     machine.write(file, before + b"ssl = mayb\n")
     third = renewed(machine, 3)
-    done = machine.letterlock("deploy", RENEWED_LINEAGE=LINEAGE)
+    done = machine.warm_letterlock("deploy", RENEWED_LINEAGE=LINEAGE)
     assert done.status in (2, 4), done.text
     assert "ssl" in done.complaints[-1]
     assert_served(machine, (993,), digest(machine, served.certificate), served.root)
@@ -137,14 +137,14 @@ def _from_traefik(machine: Machine) -> None:
     document = {"le": {"Account": {}, "Certificates": [given]}}
     machine.write("/root/acme.json", json.dumps(document), 0o600)
     where = ("--from", "traefik:/root/acme.json")
-    refused = machine.letterlock("deploy", HOSTNAME, *where)
+    refused = machine.warm_letterlock("deploy", HOSTNAME, *where)
     assert refused.status == 2, "these servers name certbot's files, not ours"
-    done = machine.letterlock(
+    done = machine.warm_letterlock(
         "secure", HOSTNAME, "--cert", f"{LINEAGE}/fullchain.pem", "--key", f"{LINEAGE}/privkey.pem",
         "--cert-dir", "/etc/ssl/certs", "--yes", "--no-rehearse",
     )  # fmt: skip
     assert done.status == 0, done.complaints
-    done = machine.letterlock("deploy", HOSTNAME, *where)
+    done = machine.warm_letterlock("deploy", HOSTNAME, *where)
     assert done.status == 0, done.complaints
     assert "in service; seen at" in done.text
     leaf = digest(machine, delivery.certificate)
@@ -158,10 +158,10 @@ def test_a_full_disk(stock_machine: Machine) -> None:
     first = renewed(machine, 1)
     machine.start()
     files = ("--cert", f"{LINEAGE}/fullchain.pem", "--key", f"{LINEAGE}/privkey.pem")
-    done = machine.letterlock("secure", HOSTNAME, *files, "--yes", "--no-rehearse")
+    done = machine.warm_letterlock("secure", HOSTNAME, *files, "--yes", "--no-rehearse")
     assert done.status == 0, done.complaints
     machine.write("/etc/letsencrypt/renewal-hooks/deploy/.keep", "")
-    assert machine.letterlock("hook", "install", "certbot").status == 0
+    assert machine.warm_letterlock("hook", "install", "certbot").status == 0
     places = ("/var/lib/letterlock", "/etc/ssl/letterlock")
     for place in places:
         machine.must("sh", "-c", f"""set -e
@@ -172,7 +172,7 @@ def test_a_full_disk(stock_machine: Machine) -> None:
 
     for number in (2, 3):
         newest = renewed(machine, number)
-        done = machine.letterlock("deploy", "--no-rehearse", RENEWED_LINEAGE=LINEAGE)
+        done = machine.warm_letterlock("deploy", "--no-rehearse", RENEWED_LINEAGE=LINEAGE)
         assert done.status == 4, (done.text, done.complaints)
         assert "No space left on device" in done.complaints[-1]
     assert_served(machine, PORTS, digest(machine, first.certificate), first.root)
@@ -184,7 +184,7 @@ def test_a_full_disk(stock_machine: Machine) -> None:
 
     for place in places:
         machine.must("rm", f"{place}/filler")
-    done = machine.letterlock("deploy", "--pending", "--no-rehearse")
+    done = machine.warm_letterlock("deploy", "--pending", "--no-rehearse")
     assert done.status == 0, done.complaints
     assert_served(machine, PORTS, digest(machine, newest.certificate), newest.root)
     assert machine.call(lambda: pending(StateFolder())) == ()

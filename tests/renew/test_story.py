@@ -115,7 +115,7 @@ def issued(machine: Machine) -> Pebble:
     pebble = Pebble(machine)
     done = certbot(machine, "certonly", *ISSUE)
     assert done.status == 0, (done.text, done.complaints, pebble.log()[-2000:])
-    done = machine.letterlock(
+    done = machine.warm_letterlock(
         "secure", HOSTNAME, "--cert", str(FULLCHAIN), "--key", str(KEY), "--sasl", "dovecot", "-y"
     )
     assert done.status == 0, done.complaints
@@ -142,7 +142,7 @@ def _without_a_hook_the_old_one_stays(machine: Machine, pebble: Pebble, first: s
 
 def _the_hook_serves_the_new_one_and_drops_nobody(machine: Machine, pebble: Pebble) -> str:
     for expected in ("written", "there already"):
-        done = machine.letterlock("hook", "install", "certbot")
+        done = machine.warm_letterlock("hook", "install", "certbot")
         assert (done.status, f"{HOOK}: {expected}" in done.text) == (0, True), done.complaints
     clients = Clients(machine)
     clients.work()
@@ -157,18 +157,18 @@ def _the_hook_serves_the_new_one_and_drops_nobody(machine: Machine, pebble: Pebb
     clients.close()
     assert sum("SIGHUP" in line for line in machine.log()) == hangups, "that ends sessions"
     assert waiting(machine) == ()
-    assert "deploy mail.example.com" in machine.letterlock("history").text
+    assert "deploy mail.example.com" in machine.warm_letterlock("history").text
     return now
 
 
 def _a_second_call_reloads_nothing(machine: Machine) -> None:
-    before = (reloads(machine), machine.letterlock("history").text)
-    done = machine.letterlock("deploy", "--json", "-", RENEWED_LINEAGE=str(LIVE))
+    before = (reloads(machine), machine.warm_letterlock("history").text)
+    done = machine.warm_letterlock("deploy", "--json", "-", RENEWED_LINEAGE=str(LIVE))
     assert done.status == 0, done.complaints
     (told,) = json.loads(done.text)["deployments"]
     assert (told["result"], told["changed"], told["key_changed"]) == ("in-service", False, None)
     assert len(told["endpoints"]) == 14
-    assert (reloads(machine), machine.letterlock("history").text) == before
+    assert (reloads(machine), machine.warm_letterlock("history").text) == before
 
 
 def _killed_in_the_middle(machine: Machine, pebble: Pebble, served: str) -> str:
@@ -211,7 +211,7 @@ def _with_dovecot_stopped(machine: Machine, pebble: Pebble, served: str) -> None
     serves(machine, served, pebble, (25,))
     (one,) = waiting(machine)
     assert "587" in one.reason or "465" in one.reason, one.reason
-    again = machine.letterlock("deploy", "--pending")
+    again = machine.warm_letterlock("deploy", "--pending")
     assert again.status == 4, again.text
     (one,) = waiting(machine)
     assert one.attempts == 2
@@ -221,7 +221,7 @@ def _with_dovecot_stopped(machine: Machine, pebble: Pebble, served: str) -> None
 
 
 def _retried(machine: Machine, pebble: Pebble, now: str, said: str = "") -> None:
-    done = machine.letterlock("deploy", "--pending")
+    done = machine.warm_letterlock("deploy", "--pending")
     assert done.status == 0, done.complaints
     assert said in "\n".join(done.complaints)
     serves(machine, now, pebble)
@@ -310,7 +310,7 @@ def test_lego_and_dehydrated(stock_machine: Machine) -> None:
     )  # fmt: skip
     machine.must(*lego, "run")
     files = f"/root/lego/certificates/{HOSTNAME}"
-    done = machine.letterlock(
+    done = machine.warm_letterlock(
         "secure", HOSTNAME, "--cert", f"{files}.crt", "--key", f"{files}.key", "--yes"
     )
     assert done.status == 0, done.complaints
@@ -321,7 +321,7 @@ def test_lego_and_dehydrated(stock_machine: Machine) -> None:
     assert done.ok, done.complaints
     assert f"{HOSTNAME}: in service" in done.text
     serves(machine, leaf(machine, f"{files}.crt"), pebble)
-    done = machine.letterlock("deploy", HOSTNAME, "--from", "lego:/root/lego")
+    done = machine.warm_letterlock("deploy", HOSTNAME, "--from", "lego:/root/lego")
     assert "in service already, nothing reloaded" in done.text, done.complaints
 
     _dehydrated(machine, pebble)
@@ -330,7 +330,7 @@ def test_lego_and_dehydrated(stock_machine: Machine) -> None:
 def _dehydrated(machine: Machine, pebble: Pebble) -> None:
     machine.write("/etc/dehydrated/conf.d/ca.sh", f"CA={DIRECTORY}\nKEYSIZE=2048\n")
     machine.write("/etc/dehydrated/domains.txt", f"{HOSTNAME}\n")
-    assert machine.letterlock("hook", "install", "dehydrated").status == 0
+    assert machine.warm_letterlock("hook", "install", "dehydrated").status == 0
     web = "/root/web/.well-known"
     machine.must("sh", "-c", f"""mkdir -p {web}
         ln -s /var/lib/dehydrated/acme-challenges {web}/acme-challenge
