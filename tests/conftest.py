@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import runpy
 from collections.abc import Callable, Iterator
@@ -76,6 +77,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         ordered += first + others[: share - len(first)]
         del others[: share - len(first)]
     items[:] = ordered + others
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported and collected stays: no search for garbage needs to go through it."""
+    gc.freeze()
+    gc.set_threshold(20_000)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

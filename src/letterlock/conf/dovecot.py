@@ -61,6 +61,7 @@ class DovecotFile:
     path: str
     _lines: Lines
     _structure: Structure
+    _statements: tuple[DovecotSetting | DovecotInclude, ...]
 
     @classmethod
     def parse(cls, data: bytes, path: str) -> Self:
@@ -69,7 +70,8 @@ class DovecotFile:
 
     @classmethod
     def _of(cls, lines: Lines, path: str) -> Self:
-        return cls(path, lines, structure(lines))
+        found = structure(lines)
+        return cls(path, lines, found, _statements(found))
 
     def __bytes__(self) -> bytes:
         return encode("".join(self._lines))
@@ -83,18 +85,7 @@ class DovecotFile:
 
     def statements(self) -> tuple[DovecotSetting | DovecotInclude, ...]:
         """Settings and includes in the order in which they take effect."""
-        return tuple(
-            _setting(statement, path)
-            if statement.kind is Kind.SETTING
-            else DovecotInclude(
-                statement.name,
-                statement.kind is Kind.INCLUDE_TRY,
-                path,
-                statement.first + 1,
-            )
-            for statement, path in self._structure.located
-            if statement.kind in (Kind.SETTING, Kind.INCLUDE, Kind.INCLUDE_TRY)
-        )
+        return self._statements
 
     def settings(self) -> tuple[DovecotSetting, ...]:
         """Every setting in order, in blocks or not, those that a later one overrides included."""
@@ -291,6 +282,18 @@ class DovecotFile:
             check_value(text, where)
         if not name or any(char in " \t={}#\"'" for char in name) or not all(block):
             raise ConfError(f"not a setting's name: {name!r}", where=where)
+
+
+def _statements(structure: Structure) -> tuple[DovecotSetting | DovecotInclude, ...]:
+    return tuple(
+        _setting(statement, path)
+        if statement.kind is Kind.SETTING
+        else DovecotInclude(
+            statement.name, statement.kind is Kind.INCLUDE_TRY, path, statement.first + 1
+        )
+        for statement, path in structure.located
+        if statement.kind in (Kind.SETTING, Kind.INCLUDE, Kind.INCLUDE_TRY)
+    )
 
 
 def _setting(statement: Statement, path: BlockPath) -> DovecotSetting:

@@ -77,6 +77,7 @@ class MasterCf:
     _logical: tuple[LogicalLine, ...]
     _entries: tuple[Entry, ...]
     _faults: tuple[ConfError, ...]
+    _services: tuple[MasterService, ...]
 
     @classmethod
     def parse(cls, data: bytes, path: str) -> Self:
@@ -95,7 +96,8 @@ class MasterCf:
             elif len(entry.tokens) >= COLUMNS:
                 entries.append(entry)
             faults += [fault(what, path, line.first + 1) for what in whats]
-        return cls(path, lines, logical, tuple(entries), tuple(faults))
+        services = tuple(map(_service, entries))
+        return cls(path, lines, logical, tuple(entries), tuple(faults), services)
 
     def __bytes__(self) -> bytes:
         return encode("".join(self._lines))
@@ -106,7 +108,7 @@ class MasterCf:
 
     def services(self) -> tuple[MasterService, ...]:
         """Every service in order, doubled ones included."""
-        return tuple(_service(entry) for entry in self._entries)
+        return self._services
 
     def service(self, name: str, type: str) -> MasterService | None:
         """The service of that name, verbatim, and type. Of several the last: master(8) warns of

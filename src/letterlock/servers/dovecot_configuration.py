@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from letterlock.conf.dovecot import DovecotSetting
 from letterlock.conf.dovecot_placement import spelt_out
@@ -48,6 +48,9 @@ class DovecotConfiguration:
     on_paper: bool = False
     outdated: bool = False
     refused: tuple[str, ...] = ()
+    _values: dict[tuple[str, tuple[str, ...]], str] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
 
     def with_tree(self, tree: DovecotTree) -> DovecotConfiguration:
         return replace(self, tree=tree)
@@ -55,11 +58,11 @@ class DovecotConfiguration:
     def value(self, name: str, block: tuple[str, ...] = ()) -> str:
         """A setting as Dovecot reads it, before any planned edit; nothing where unset. 2.4
         prints what a block `ssl_server` holds there, and the setting outside it as empty."""
-        found = ""
-        for setting in self.effective:
-            if spelt_out(setting.name, setting.block_path) == (name, block):
-                found = setting.value or found
-        return found.strip().strip('"').strip()
+        if not self._values:
+            for setting in self.effective:
+                key = spelt_out(setting.name, setting.block_path)
+                self._values[key] = setting.value or self._values.get(key, "")
+        return self._values.get((name, block), "").strip().strip('"').strip()
 
     def protocols(self) -> tuple[str, ...]:
         """The enabled ones; since 2.4 also as a list of yes and no: `protocols { imap = yes }`."""
