@@ -9,8 +9,16 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from letterlock.certs.trust import TrustStore
 from letterlock.certs.x509 import facts
-from tests.dns_lab import UNCHECKED, DnsLab, Signing
+from letterlock.check import Checked, Request, Unresolved, check_all
+from letterlock.model.facts import TargetFacts
+from letterlock.model.tls_facts import Depth
+from letterlock.probe.examine import Manners
+from letterlock.probe.guard import Guard, only_public
+from letterlock.probe.lookup.resolver import Resolver
+from letterlock.probe.resolve import parse_target
+from tests.dns_lab import UNCHECKED, VALIDATING, DnsLab, Signing
 from tests.machine import HOSTNAME, ForbiddenError, Machine, follow_guide
 from tests.web_lab import WebLab, page
 
@@ -162,6 +170,31 @@ def test_what_users_are_promised(machine: Machine) -> None:
     assert told == {("promised-port-silent", 10995), ("promised-name-not-covered", 143)}
     only = machine.warm_letterlock("check", "@users.example", *_TRUSTING, "--port", "25")
     assert "clients of" not in only.text
+
+
+def looked_at(machine: Machine, domain: str, guard: Guard) -> list[TargetFacts]:
+    """What is told of a domain by who visits for strangers."""
+    told: list[Checked | Unresolved] = []
+    request = Request(
+        TrustStore.of([]),
+        resolver=Resolver.parse(VALIDATING),
+        manners=Manners(guard=guard),
+        depth=Depth.VERDICT,
+    )
+    machine.call(lambda: check_all([parse_target(domain)], request, done=told.append))
+    return [each.facts for each in told if isinstance(each, Checked)]
+
+
+def test_under_a_guard_no_odd_port_is_gone_to(machine: Machine) -> None:
+    found = looked_at(machine, "@users.example", lambda _address: None)
+    assert {each.endpoint.port for facts in found for each in facts.endpoints} == {25, 143, 993}
+
+
+def test_under_a_guard_no_page_is_fetched_from_within(machine: Machine) -> None:
+    (found,) = looked_at(machine, "@example.com", only_public)
+    assert found.domain is not None
+    assert found.domain.sts is not None
+    assert found.domain.sts.fault == "mta-sts.example.com has no address that may be gone to"
 
 
 def test_a_domain_without_mail(machine: Machine) -> None:

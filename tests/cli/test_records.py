@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
+import ssl
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from letterlock.certs.bundle import CertificateFiles
+from letterlock.install.state import StateFolder
+from letterlock.renew.handover import Handover
+from letterlock.renew.pending import done as forget
+from letterlock.renew.pending import keep
 from tests.dns_lab import DnsLab
 from tests.machine import HOSTNAME, ForbiddenError, Machine, follow_guide
 from tests.web_lab import WebLab, page
@@ -131,6 +141,52 @@ def test_compared_after_the_rollover(published: Published) -> None:
     ]
     assert "publish it: at mail.example.com issue names letsencrypt.org alone" in found[2]["what"]
     assert "its policy is another (mode enforce)" in found[4]["what"]
+
+
+def test_what_deploy_keeps_is_the_next_key(published: Published) -> None:
+    machine = published.machine
+    delivery = machine.delivery(folder="/root/renewed")
+    files = CertificateFiles(str(delivery.certificate), str(delivery.key), (str(delivery.bundle),))
+    kept = machine.call(lambda: keep(StateFolder(), Handover("certbot", HOSTNAME, files)))
+    done = machine.warm_letterlock("records", HOSTNAME, "--port", "25", *_CAA)
+    machine.call(lambda: forget(StateFolder(), kept))
+    assert done.status == 0, done.complaints
+    assert "the next key, of a certificate to be deployed" in done.text
+    assert done.complaints == (
+        "letterlock: the next key is of a certificate that is kept to be deployed",
+    )
+
+
+def test_an_ed25519_key_is_met_too(published: Published, tmp_path: Path) -> None:
+    """No client of one key type, RSA or ECDSA, sees it."""
+    machine = published.machine
+    machine.must(
+        "openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-days", "9", "-subj", "/CN=x",
+        "-keyout", "/root/ed.key", "-out", "/root/ed.crt",
+    )  # fmt: skip
+    (tmp_path / "both.pem").write_bytes(machine.read("/root/ed.key") + machine.read("/root/ed.crt"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "both.pem")
+    machine.stop("Dovecot")
+    try:
+        with machine.call(lambda: socket.create_server(("127.0.0.1", 993))) as listener:
+            serving = threading.Thread(target=serve, args=(listener, context))
+            serving.start()
+            done = machine.warm_letterlock("records", HOSTNAME, "--port", "993", *_CAA)
+            listener.shutdown(socket.SHUT_RDWR)
+            serving.join()
+    finally:
+        machine.start("Dovecot")
+    assert done.status == 0, done.complaints
+    assert "the Ed25519 key that is served" in done.text
+
+
+def serve(listener: socket.socket, context: ssl.SSLContext) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            connected, _peer = listener.accept()
+            with contextlib.suppress(OSError), connected:
+                context.wrap_socket(connected, server_side=True).sendall(b"* BYE\r\n")
 
 
 def test_from_a_file_nothing_is_visited(published: Published) -> None:

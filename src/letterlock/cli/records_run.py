@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from letterlock.cli.certificate_options import password_provider, trust_store
 from letterlock.model.certificate import Certificate, KeyType
@@ -46,7 +45,7 @@ class Options:
     certs: tuple[str, ...]
     next_keys: tuple[str, ...]
     next_certs: tuple[str, ...]
-    password: Any
+    password: Callable[[str], bytes] | None
     mode: StsMode
     max_age: int
     mx: tuple[str, ...]
@@ -114,7 +113,7 @@ def options(
     )
 
 
-def _checked(option: str, read: Any) -> None:
+def _checked(option: str, read: Callable[[], object]) -> None:
     try:
         read()
     except MalformedError as error:
@@ -158,7 +157,8 @@ def _from_files(wishes: Options) -> tuple[Serving, ...]:
 
 
 def _served(wishes: Options) -> tuple[Serving, ...]:
-    """By a client of each key type, so that both certificates of a server with two are met."""
+    """By a client of each key type, so that both certificates of a server with two are met; where
+    that meets none, by one that speaks all (Ed25519)."""
     ports = wishes.ports or tuple(service.port for service in SERVICES)
     unknown = [str(port) for port in ports if port not in BY_PORT]
     if unknown:
@@ -173,6 +173,8 @@ def _served(wishes: Options) -> tuple[Serving, ...]:
     with _waiting(f"looking at {len(endpoints)} ports of {wishes.host}"):
         for kind in KeyType:
             facts += observe(endpoints, wishes.host, trust, key_type=kind)
+        met = {each.endpoint for each in facts if isinstance(each.handshake, Handshake)}
+        facts += observe([one for one in endpoints if one not in met], wishes.host, trust)
     found = tuple(_serving(port, facts) for port in ports)
     if not any(each.chains for each in found):
         raise UndeterminedError(
