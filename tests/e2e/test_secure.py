@@ -31,6 +31,10 @@ def arguments(delivery: Delivery, *more: str) -> tuple[str, ...]:
     )  # fmt: skip
 
 
+#: Where the rehearsal, held elsewhere with all kinds of configurations, shows nothing new.
+_AT_ONCE = ("--no-rehearse",)
+
+
 def secure(machine: Machine, delivery: Delivery, *more: str) -> str:
     return text_of(machine.warm_letterlock(*arguments(delivery, *more)))
 
@@ -97,7 +101,7 @@ def test_the_guides_own_places(stock_machine: Machine) -> None:
     machine.start()
     delivery = machine.delivery()
     places = ("--cert-dir", "/etc/ssl/certs", "--key-dir", "/etc/ssl/private")
-    secure(machine, delivery, *places)
+    secure(machine, delivery, *places, *_AT_ONCE)
     assert_served(machine, ALL, digest(machine, delivery.certificate), delivery.root)
     key = machine.tree(f"/etc/ssl/private/{HOSTNAME}.key").popitem()[1]
     assert (key.mode, key.owner) == (0o600, (0, 0))
@@ -148,7 +152,7 @@ def test_a_renewed_certificate_is_really_served_and_paths_stay(stock_machine: Ma
     machine = stock_machine
     machine.start()
     first = machine.delivery()
-    secure(machine, first, "--sasl", "dovecot")
+    secure(machine, first, "--sasl", "dovecot", *_AT_ONCE)
     configuration = machine.tree("/etc/postfix", "/etc/dovecot")
     second = machine.delivery(folder="/root/renewal")
     assert digest(machine, first.certificate) != digest(machine, second.certificate)
@@ -171,10 +175,10 @@ def test_login_processes_that_live_on_serve_the_renewed_certificate_too(
     )
     machine.start("Dovecot")
     first, second = machine.delivery(), machine.delivery(folder="/root/renewal")
-    secure(machine, first)
+    secure(machine, first, *_AT_ONCE)
     for _ in range(4):
         assert_served(machine, (143, 993), digest(machine, first.certificate), first.root)
-    secure(machine, second)
+    secure(machine, second, *_AT_ONCE)
     for _ in range(4):
         assert_served(machine, (143, 993), digest(machine, second.certificate), second.root)
 
@@ -185,7 +189,7 @@ def test_users_ports_hold_the_profile_and_port_25_stays_open_to_old_senders(
     machine = stock_machine
     machine.start()
     delivery = machine.delivery()
-    secure(machine, delivery, "--sasl", "dovecot", "--profile", "modern")
+    secure(machine, delivery, "--sasl", "dovecot", "--profile", "modern", *_AT_ONCE)
     for port in PORTS:
         versions = {
             option: seen_by_openssl(machine, port, delivery.root, option).version
@@ -199,7 +203,7 @@ def test_weak_suites_are_gone_from_users_ports(stock_machine: Machine) -> None:
     machine = stock_machine
     machine.start()
     delivery = machine.delivery()
-    secure(machine, delivery, "--sasl", "dovecot")
+    secure(machine, delivery, "--sasl", "dovecot", *_AT_ONCE)
     for port in PORTS:
         cbc = seen_by_openssl(
             machine, port, delivery.root, "-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA"
@@ -212,7 +216,7 @@ def test_weak_suites_are_gone_from_users_ports(stock_machine: Machine) -> None:
 def test_require_tls_and_auth_only_inside_tls(stock_machine: Machine) -> None:
     machine = stock_machine
     machine.start()
-    secure(machine, machine.delivery(), "--sasl", "dovecot", "--require-tls")
+    secure(machine, machine.delivery(), "--sasl", "dovecot", "--require-tls", *_AT_ONCE)
     said = machine.run(
         "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/587; cat >&3; timeout 5 cat <&3",
         stdin=b"EHLO x\r\nMAIL FROM:<>\r\nQUIT\r\n",
@@ -264,7 +268,7 @@ def test_ipv6_is_served_too(stock_machine: Machine) -> None:
     machine = stock_machine
     machine.start()
     delivery = machine.delivery()
-    secure(machine, delivery)
+    secure(machine, delivery, *_AT_ONCE)
     leaf = digest(machine, delivery.certificate)
     for port in PORTS:
         assert seen_by_openssl(machine, port, delivery.root, address="::1").leaf == leaf, port
@@ -293,7 +297,7 @@ def test_wrong_on_the_wire_means_rolled_back_and_the_old_state_served(
     machine = stock_machine
     machine.start()
     first = machine.delivery()
-    secure(machine, first, "--sasl", "dovecot")
+    secure(machine, first, "--sasl", "dovecot", *_AT_ONCE)
     machine.write(
         "/etc/postfix/main.cf",
         machine.read("/etc/postfix/main.cf") + b"smtpd_tls_CAfile = /nonexistent\n",
@@ -318,7 +322,7 @@ def test_a_laboratorys_own_root_and_a_self_signed_certificate(stock_machine: Mac
     without = (*trusting[:at], *trusting[at + 2 :])
     refused = machine.warm_letterlock(*without)
     assert refused.status == 2
-    assert machine.warm_letterlock(*without, "--allow-self-signed").status == 0
+    assert machine.warm_letterlock(*without, "--allow-self-signed", *_AT_ONCE).status == 0
 
     machine.must(
         "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
@@ -327,4 +331,4 @@ def test_a_laboratorys_own_root_and_a_self_signed_certificate(stock_machine: Mac
     )  # fmt: skip
     own = ("secure", HOSTNAME, "--cert", "/root/own.crt", "--key", "/root/own.key", "--yes")
     assert "SELF" in machine.warm_letterlock(*own).complaints[-1].upper()
-    assert machine.warm_letterlock(*own, "--allow-self-signed").status == 0
+    assert machine.warm_letterlock(*own, "--allow-self-signed", *_AT_ONCE).status == 0
