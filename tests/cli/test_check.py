@@ -215,12 +215,12 @@ def test_a_server_that_does_not_answer_is_not_a_pass(ca_file: str) -> None:
     with serving(with_tls(POP3)) as good, serving(silent) as bad:
         ports = [argument for port in (good, bad) for argument in ("--port", str(port))]
         done = check(
-            "127.0.0.1", *ports, "--service", "pop3s", "--timeout", "2",
+            "127.0.0.1", *ports, "--service", "pop3s", "--timeout", "5",
             "--name", "mail.example.com", "--ca-file", ca_file,
         )  # fmt: skip
     assert done.returncode == 3
     words = " ".join(done.stdout.split())
-    assert "timed out after 2 s waiting for the TLS handshake" in words
+    assert "timed out after 5 s waiting for the TLS handshake" in words
     assert "1 port could not be determined. TLS on 1 of 2 ports" in words
 
 

@@ -19,7 +19,7 @@ from letterlock.model.service import Endpoint, MailProtocol, TlsMode
 from tests.machine import PROGRAM, REPOSITORY
 
 SSLYZE = REPOSITORY / ".cache/peers/bin/sslyze"
-_SECONDS = 60
+_SECONDS = 240
 
 #: Runs a program to its end and gives its standard output.
 Runner = Callable[[Sequence[str]], str]
@@ -51,7 +51,7 @@ def letterlock(run: Runner, endpoint: Endpoint, name: str, depth: str = "full") 
     text = run(
         [
             str(PROGRAM), "check", f"{endpoint.address}:{endpoint.port}", "--depth", depth,
-            "--service", endpoint.service.name, "--name", name, "--json", "-", "--timeout", "5",
+            "--service", endpoint.service.name, "--name", name, "--json", "-", "--timeout", "30",
         ]
     )  # fmt: skip
     (told,) = json.loads(text)["endpoints"]

@@ -80,7 +80,7 @@ def complete(ours: Seen) -> None:
 
 
 def inside(machine: Machine) -> Runner:
-    return lambda argv: machine.run(*argv).text
+    return lambda argv: machine.run(*argv, timeout=240).text
 
 
 def at(port: int) -> Endpoint:
