@@ -4,7 +4,7 @@ PY := .venv/bin/python
 # Many tests wait for servers: twice the cores keeps two busy.
 JOBS ?= 4
 
-.PHONY: help demo test lab compiled lint format bench docs catalogues setup clean
+.PHONY: help demo test lab compiled audit lint format bench docs catalogues setup clean
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
@@ -28,7 +28,10 @@ compiled: setup
 lab: setup       ## a root of each Debian generation in .cache/lab, for tests
 	@scripts/lab
 
-lint: setup      ## ruff, mypy --strict, import-linter
+audit: setup     ## the locked dependencies against known vulnerabilities, where a list is to be had
+	@scripts/lock --audit
+
+lint: setup audit ## ruff, mypy --strict, import-linter, known vulnerabilities
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-cache >.cache/lint-imports.txt || { cat .cache/lint-imports.txt; exit 1; }

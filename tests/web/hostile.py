@@ -58,12 +58,12 @@ PAYLOADS = (
 )
 
 
-class HostileSmtp:
-    """On port 587 of an address of a machine, while it is entered: payloads in its banner, its
+class HostileServer:
+    """LMTP, on port 24 of an address of a machine, while it is entered: payloads in its banner, its
     capabilities and its certificate."""
 
     def __init__(self, machine: Machine, address: str) -> None:
-        self._server = machine.call(lambda: socket.create_server((address, 587)))
+        self._server = machine.call(lambda: socket.create_server((address, 24)))
         self._context = _context()
 
     def __enter__(self) -> Self:
@@ -92,9 +92,9 @@ class HostileSmtp:
             self._speak(connection)
 
     def _speak(self, connection: socket.socket) -> None:
-        connection.sendall(f"220 {PAYLOADS[0]} {PAYLOADS[2]} ESMTP\r\n".encode())
+        connection.sendall(f"220 {PAYLOADS[0]} {PAYLOADS[2]} LMTP\r\n".encode())
         while line := _line(connection):
-            if line.upper().startswith(b"EHLO"):
+            if line.upper().startswith(b"LHLO"):
                 said = [f"250-{each}" for each in PAYLOADS[:10]]
                 connection.sendall("\r\n".join(["250-evil", *said, "250 STARTTLS", ""]).encode())
             elif line.upper().startswith(b"STARTTLS"):
@@ -109,7 +109,7 @@ class HostileSmtp:
     def _inside(self, connection: ssl.SSLSocket) -> None:
         while line := _line(connection):
             connection.sendall(
-                b"250 fine\r\n" if line.upper().startswith(b"EHLO") else b"221 x\r\n"
+                b"250 fine\r\n" if line.upper().startswith(b"LHLO") else b"221 x\r\n"
             )
 
 

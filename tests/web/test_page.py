@@ -26,7 +26,7 @@ from tests.findings.test_exchange import answer, domain, host
 from tests.machine import HOSTNAME, ForbiddenError, Machine
 from tests.report import sample
 from tests.web.browser import PATIENCE, chromium, faults, watched
-from tests.web.hostile import PAYLOADS, HostileSmtp
+from tests.web.hostile import PAYLOADS, HostileServer
 from tests.web.running import Running, serving
 
 TOP = Path(__file__).resolve().parent.parent.parent
@@ -233,9 +233,9 @@ def test_by_keyboard_alone(scene: Scene) -> None:
 
 
 def test_what_a_hostile_server_says_stays_text(scene: Scene) -> None:
-    """A real one, on the wire: banner, EHLO and certificate."""
-    with HostileSmtp(scene.machine, "127.0.0.66"), scene.page() as page:
-        fill(page, scene, "127.0.0.66:587")
+    """A real one, on the wire: banner, capabilities and certificate."""
+    with HostileServer(scene.machine, "127.0.0.66"), scene.page() as page:
+        fill(page, scene, "127.0.0.66:24")
         page.get_by_role("heading", name="Certificates").wait_for()
         page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
         assert _foreign(page) == []
@@ -288,3 +288,18 @@ def _foreign(page: Page) -> list[str]:
         )].map(one => one.outerHTML).concat(window.pwned ? ['pwned'] : [])"""
     )
     return found
+
+
+def test_in_chinese(scene: Scene) -> None:
+    """As the browser asks, and by the link at the foot; what a server said stays as it was."""
+    id = scene.stored("chinese.example", _sample())
+    with scene.page(locale="zh-TW") as page:
+        page.goto(f"{scene.service.url}/c/{id}")
+        assert page.locator("html").get_attribute("lang") == "zh-Hant"
+        expect(page.get_by_role("heading", name="連接埠", exact=True)).to_be_visible()
+        assert faults(page) == []
+        picture(page, "chinese")
+        page.get_by_role("link", name="English").click()
+        assert page.locator("html").get_attribute("lang") == "en"
+        page.get_by_role("link", name="Check", exact=True).click()
+        assert page.locator("html").get_attribute("lang") == "en", "chosen once, kept"

@@ -76,6 +76,16 @@ def path_of(subject: str) -> str:
 
 
 async def page(request: Request, name: str, status: int = 200, **values: Any) -> Response:
+    headers = values.pop("headers", {})
+    return _sent(request, await _rendered(request, name, **values), headers, status)
+
+
+def _sent(request: Request, text: str, headers: dict[str, str], status: int = 200) -> Response:
+    about = {"Content-Language": language_of(request).tag, "Vary": "Accept-Language"}
+    return Response(text, status, about | headers, "text/html")
+
+
+async def _rendered(request: Request, name: str, **values: Any) -> str:
     """A template rendered. A link keeps the language where it was chosen."""
     language = language_of(request)
     kept = request.query_params.get("lang")
@@ -85,8 +95,7 @@ async def page(request: Request, name: str, status: int = 200, **values: Any) ->
         return f"{path}?{urlencode(wanted)}" if wanted else path
 
     settings = service_of(request).settings
-    headers = values.pop("headers", {})
-    text = await run_in_threadpool(
+    return await run_in_threadpool(
         _environment().get_template(name).render,
         **language.in_templates(),
         languages=offered(),
@@ -95,8 +104,6 @@ async def page(request: Request, name: str, status: int = 200, **values: Any) ->
         contact=settings.contact,
         **values,
     )
-    headers = {"Content-Language": language.tag, "Vary": "Accept-Language"} | headers
-    return Response(text, status, headers, "text/html")
 
 
 async def error_page(request: Request, error: AnswerError) -> Response:
@@ -182,7 +189,10 @@ def _depth(text: str) -> Depth:
 
 
 async def show(request: Request) -> Response:
-    """Its state while it is under way, then its report."""
+    """Its state while it is under way, then its report, which many may read at once."""
+    made = service_of(request).reports.page(request.path_params["id"], _kind(request))
+    if made is not None:
+        return _report_sent(request, request.path_params["id"], made)
     check = await found(request)
     if not check.state.over:
         return await page(
@@ -195,19 +205,29 @@ async def show(request: Request) -> Response:
 
 
 async def _report(request: Request, check: Check) -> Response:
-    language = language_of(request)
-    tag = f'"{check.id}-{language.tag}-{__version__}"'
+    service = service_of(request)
+    report = await _made(service.reports.html, check.id, language_of(request))
+    earlier = await run_in_threadpool(service.checks.history, check.subject, 1, check.created)
+    text = await _rendered(
+        request, "report.html.j2", check=check, report=report,
+        earlier=earlier[0] if earlier else None, address=f"{base_url(request)}/c/{check.id}",
+    )  # fmt: skip
+    service.reports.keep_page(check.id, _kind(request), text)
+    return _report_sent(request, check.id, text)
+
+
+def _kind(request: Request) -> str:
+    """What a report's page is different by."""
+    chosen_here = "lang" in request.query_params
+    return f"page {language_of(request).tag} {chosen_here} {base_url(request)}"
+
+
+def _report_sent(request: Request, id: str, text: str) -> Response:
+    tag = f'"{id}-{language_of(request).tag}-{__version__}"'
     headers = {"ETag": tag, "Cache-Control": "private, max-age=0, must-revalidate"}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
-    service = service_of(request)
-    report = await _made(service.reports.html, check.id, language)
-    earlier = await run_in_threadpool(service.checks.history, check.subject, 1, check.created)
-    return await page(
-        request, "report.html.j2", check=check, report=report,
-        earlier=earlier[0] if earlier else None, address=f"{base_url(request)}/c/{check.id}",
-        headers=headers,
-    )  # fmt: skip
+    return _sent(request, text, headers)
 
 
 async def download(request: Request) -> Response:
@@ -302,6 +322,11 @@ async def report_style(_request: Request) -> Response:
     return Response(html_report.stylesheet(), headers=headers, media_type="text/css")
 
 
+async def icon(_request: Request) -> Response:
+    """Where browsers look for one by themselves."""
+    return RedirectResponse("/static/icon.svg", 301)
+
+
 async def robots(_request: Request) -> Response:
     return Response("User-agent: *\nDisallow: /\n", media_type="text/plain")
 
@@ -316,5 +341,6 @@ ROUTES = [
     Route("/badge/{subject}.svg", show_badge),
     Route("/about", about),
     Route("/report.css", report_style),
+    Route("/favicon.ico", icon),
     Route("/robots.txt", robots),
 ]

@@ -25,6 +25,10 @@ from letterlock.web.worker import Worker
 #: Seconds that requests have to end when the service stops; requests at once.
 _GRACE = 3
 _MOST = 1000
+#: How far the worker beside a page stands behind it (nice(2)).
+_BEHIND = 5
+#: Seconds that a connection is kept for the next request.
+_KEPT = 30
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -71,6 +75,7 @@ def serve_page(
             proxy_headers=bool(proxies),
             forwarded_allow_ips=list(proxies),
             timeout_graceful_shutdown=_GRACE,
+            timeout_keep_alive=_KEPT,
             limit_concurrency=_MOST,
             ws="none",
         )
@@ -95,6 +100,7 @@ def serve_worker(settings: Settings, *, child: bool) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
         if child:
+            os.nice(_BEHIND)  # who reads a page does not wait for checks
             handed_over.listen(sys.stdin.buffer, worker.wake, worker.stop)
         worker.run()
         if child:

@@ -106,6 +106,14 @@ class Reports:
             (id, f"html {language.tag}"), lambda: html_report.fragment(self.results(id), language)
         )
 
+    def page(self, id: str, kind: str) -> str | None:
+        """A whole page about a check that is done, where `keep_page` has it. Does not block."""
+        with self._lock:
+            return self._kept.get((id, kind))
+
+    def keep_page(self, id: str, kind: str, text: str) -> None:
+        self._known((id, kind), lambda: text)
+
     def json(self, id: str) -> str:
         return self._known((id, "json"), lambda: json_report.document(self.results(id)))
 
