@@ -123,8 +123,8 @@ def careless() -> ssl.SSLContext:
 class Client:
     """Speaks SMTP by hand; `recv` is one reply, all its lines."""
 
-    def __init__(self, port: int) -> None:
-        self.socket: socket.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+        self.socket: socket.socket = socket.create_connection((host, port), timeout=60)
         self._file = self.socket.makefile("rb")
 
     def reply(self) -> str:

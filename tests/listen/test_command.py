@@ -56,6 +56,7 @@ _GOOD = ("--cert=good.pem", "--ca-file=ca.pem")
         ((*_GOOD, "--expired-key=x"), "--expired-key without --expired-cert"),
         ((*_GOOD, "--expired-cert=ca.pem"), "a certificate and one private key are needed"),
         ((*_GOOD, "--json=/nowhere/x"), "/nowhere/x cannot be written"),
+        ((*_GOOD, "--database=mysql://u:p@h/d"), "--database names mysql"),
         ((*_GOOD, "--for=0"), "--for"),
         ((*_GOOD, "--listen=policy=127.0.0.1:1443"), "not for mta-sts.mta-sts.traps.example"),
     ],
@@ -76,10 +77,23 @@ def test_an_address_that_cannot_be_had(files: Path) -> None:
     assert f"cannot listen on 127.0.0.1:{port} (Address already in use)" in errors
 
 
-def test_nobody_came(files: Path) -> None:
+def place(last: int) -> str:
+    """Another one in another test run."""
     pid = os.getpid()
-    place = f"127.{1 + pid // 256 % 250}.{pid % 256}.9:2525"  # another test run's is another
-    status, out, errors = run(files, *_GOOD, f"--listen={place}", "--for=0.1")
+    return f"--listen=127.{1 + pid // 256 % 250}.{pid % 256}.{last}:2525"
+
+
+def test_a_page_that_was_never_begun(files: Path) -> None:
+    status, out, errors = run(files, *_GOOD, place(8), f"--data={files / 'none'}")
+    assert (status, out) == (2, "")
+    assert errors.count("\n") == 1
+    assert "letterlock.db is not there, or not ours to write to" in errors
+    assert "begin letterlock serve first" in errors
+    assert not (files / "none").exists()
+
+
+def test_nobody_came(files: Path) -> None:
+    status, out, errors = run(files, *_GOOD, place(9), "--for=0.1")
     assert (status, errors) == (0, "")
     assert "@tlsa-mismatch.traps.example" in out
     assert out.endswith("Nobody came.\n")

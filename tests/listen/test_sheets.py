@@ -11,8 +11,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from rich.console import Console
 
+from letterlock.languages.catalogues import language
 from letterlock.listen.addresses import Names, Recipients, digest, is_token, new_token
 from letterlock.listen.sheets import sheets
+from letterlock.model.errors import InputError
 from letterlock.model.listening import (
     HelloFacts,
     Mail,
@@ -23,6 +25,8 @@ from letterlock.model.listening import (
     Verdict,
     Visit,
 )
+from letterlock.model.wording import Wording
+from letterlock.report.listening_document import read, written
 from letterlock.report.listening_html import fragment
 from letterlock.report.listening_json import fetch_line, sheet_line, visit_line
 from letterlock.report.listening_schema import SCHEMA
@@ -183,6 +187,33 @@ def test_hostile_text_stays_text_on_a_page() -> None:
     assert "&lt;script&gt;" in page
 
 
+def test_a_page_in_chinese() -> None:
+    """What a visit was written down as has its words in any language still."""
+    came = [
+        _GOOD, visit(Trap.EXPIRED, mail=False), visit(Trap.NO_STARTTLS, tls=None),
+        replace(visit(Trap.WRONG_NAME, mail=False), ended=Wording("too many errors")),
+    ]  # fmt: skip
+    kept = [read(written(each)) for each in came]
+    page = fragment(sheets(kept, {_TOKEN: "one-token"}), language("zh-Hant"))
+    for words in (
+        "已送達",
+        "已拒絕：交握之後",
+        "無法判斷：錯誤太多",
+        "以明文送達",
+        "它不堅持檢查：必須有 TLS",
+    ):
+        assert words in page
+    assert "refused" not in page
+
+
+def test_a_visit_is_read_back_the_same() -> None:
+    for each in (hostile(), visit(Trap.GOOD, tls=None), visit(None, to=Trap.EXPIRED, mail=False)):
+        assert read(written(each)) == each
+    for data in (b"", b"[]", b"{}", b'{"at": 1}', b"\xff", b"[" * 10_000):
+        with pytest.raises(InputError, match="the visit cannot be read"):
+            read(data)
+
+
 def test_hostile_text_is_harmless_and_whole_in_json() -> None:
     line = visit_line(hostile())
     assert line.count("\n") == 1
@@ -229,6 +260,12 @@ def test_whose_mail_is_taken() -> None:
     recipients.remove(token)
     assert recipients.read(f"{token}@good.traps.example") is None
     recipients.add(token)
+    assert recipients.read(f"{token}@good.traps.example")
+    other = new_token()
+    recipients.also(frozenset({digest(other)}))
+    assert recipients.read(f"{other}@expired.traps.example") == (Trap.EXPIRED, digest(other))
+    recipients.also(frozenset())
+    assert recipients.read(f"{other}@expired.traps.example") is None
     assert recipients.read(f"{token}@good.traps.example")
 
 

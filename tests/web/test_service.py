@@ -69,6 +69,13 @@ def test_a_check_from_asking_to_its_report(service: Running) -> None:
     assert service.ask("127.0.0.2", ports=[25]) != told["id"]
 
 
+def test_without_its_option_there_is_no_sending_test(service: Running) -> None:
+    for path in ("/sending", "/s/abcdefghjkmnpqrs", "/s/abcdefghjkmnpqrs/events"):
+        assert service.get(path).status_code == 404
+    assert service.post("/sendings").status_code == 404
+    assert "/sending" not in service.get("/").text
+
+
 def test_a_target_that_does_not_resolve_fails(service: Running) -> None:
     check = service.checked("no-such-host.invalid")
     assert check["state"] == "failed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,6 +33,8 @@ _EPILOG = """Examples:
   letterlock listen traps.example.com --cert good.pem --key good.key \\
       --listen good=2001:db8::1 --listen expired=2001:db8::2
   letterlock listen traps.example.com --cert good.pem --token myown-test-1 --json visits.jsonl
+  letterlock listen traps.example.com --cert good.pem --data /var/lib/letterlock-serve \\
+      --user letterlock-serve
 
 Needs the extra: pip install 'letterlock[listen]'.
 
@@ -95,6 +98,24 @@ def listen(
     seconds: Annotated[
         float | None, typer.Option("--for", metavar="SECONDS", min=0.1, help="End by itself.")
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Take the tests that the page of letterlock serve begins, and tell it what came: "
+            "its --data. No token is drawn.",
+        ),
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            envvar="LETTERLOCK_DATABASE",
+            help="The same, where serve has a --database. With a password in it, by the "
+            "environment rather than here.",
+            show_envvar=True,
+        ),
+    ] = None,
     setup: Annotated[
         bool, typer.Option("--setup", help="Print the DNS records that it needs, and end.")
     ] = False,
@@ -138,6 +159,8 @@ def listen(
         return
     if find_spec("aiosmtpd") is None:
         raise InputError("listen needs aiosmtpd", remedy="pip install 'letterlock[listen]'")
+    if (data or database) and find_spec("sqlalchemy") is None:
+        raise InputError("--data needs sqlalchemy", remedy="pip install 'letterlock[serve]'")
     if cert is None:
         raise InputError("--cert is missing: the good hosts need a certificate that is valid")
     from letterlock.cli.listen_run import Wishes, run
@@ -145,9 +168,9 @@ def listen(
 
     bundle = read_bundle(certificate, names.host(Trap.GOOD))
     run(
-        Wishes(names, bundle, places, tuple(token or ()), user, seconds, json_file).with_expired(
-            expired_cert, expired_key
-        )
+        Wishes(
+            names, bundle, places, tuple(token or ()), user, seconds, json_file, data, database
+        ).with_expired(expired_cert, expired_key)
     )
 
 

@@ -7,7 +7,8 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 
@@ -24,7 +25,16 @@ from letterlock.listen.zone import policy_host
 from letterlock.model.errors import InputError, UndeterminedError
 from letterlock.model.listening import PolicyFetch, Sheet, Trap, Visit
 from letterlock.report.listening_json import fetch_line, sheet_line, visit_line
-from letterlock.report.listening_terminal import show_beginning, show_fetch, show_sheets, show_visit
+from letterlock.report.listening_terminal import (
+    show_beginning,
+    show_fetch,
+    show_service,
+    show_sheets,
+    show_visit,
+)
+
+if TYPE_CHECKING:
+    from letterlock.cli.listen_page import PageTests
 
 #: Where all traps are, unless told otherwise.
 _EVERYWHERE = (Place(None, "0.0.0.0", 25), Place(None, "::", 25))  # noqa: S104
@@ -42,6 +52,9 @@ class Wishes:
     user: str
     seconds: float | None
     json_file: str | None
+    #: Where the tests of a page are, and where what came is told.
+    data: Path | None = None
+    database: str | None = None
     expired: Identity | None = None
 
     def with_expired(self, cert: str | None, key: str | None) -> Wishes:
@@ -55,32 +68,43 @@ class Wishes:
 
 def run(wishes: Wishes) -> None:
     """Until it is ended. Raises InputError, UndeterminedError."""
-    tokens = _tokens(wishes.tokens)
+    serves_a_page = wishes.data is not None or wishes.database is not None
+    tokens = _tokens(wishes.tokens, drawn=not serves_a_page)
     user = account(wishes.user) if os.geteuid() == 0 else None
     _demand_a_wrong_name(wishes)
+    recipients = Recipients(wishes.names, tokens)
+    page = _page(wishes, recipients) if serves_a_page else None
     listening = handed_over() or bind(wishes.places or _EVERYWHERE)
     _demand_the_policys_name(wishes, listening)
-    output = _Output(wishes.json_file)
-    test = Test(
-        wishes.names, Recipients(wishes.names, tokens), _good(wishes.bundle), wishes.expired
-    )
+    output = _Output(wishes.json_file, page)
+    test = Test(wishes.names, recipients, _good(wishes.bundle), wishes.expired)
     listener = Listener(test, Told(output.visit, output.fetch))
     output.stop = listener.stop
-    output.begin(_shown_places(listening), _addresses(wishes.names, tokens), not wishes.tokens)
     if user is not None:
         become(user)
+    if page is not None:
+        page.begin()
+    output.begin(_shown_places(listening), _addresses(wishes.names, tokens), not wishes.tokens)
     asyncio.run(listener.run(listening, wishes.seconds))
     output.end(listener.sheets({digest(token): token for token in tokens}))
 
 
-def _tokens(given: tuple[str, ...]) -> tuple[str, ...]:
+def _page(wishes: Wishes, recipients: Recipients) -> PageTests:
+    from letterlock.cli.listen_page import PageTests
+
+    folder = (wishes.data or Path()).absolute()
+    return PageTests(folder, wishes.database, recipients, wishes.names.domain)
+
+
+def _tokens(given: tuple[str, ...], drawn: bool) -> tuple[str, ...]:
+    """Those given, else a new one where it is to be `drawn`."""
     for each in given:
         if not is_token(each.lower()) or len(each) < _SHORTEST:
             raise InputError(
                 f"--token {each}: not a token",
                 remedy=f"{_SHORTEST} to 64 letters, digits, dots, hyphens; none to have one drawn",
             )
-    return tuple(each.lower() for each in given) or (new_token(),)
+    return tuple(each.lower() for each in given) or ((new_token(),) if drawn else ())
 
 
 def _demand_a_wrong_name(wishes: Wishes) -> None:
@@ -114,6 +138,8 @@ def _demand_the_policys_name(wishes: Wishes, listening: Iterable[Listening]) -> 
 
 def _addresses(names: Names, tokens: tuple[str, ...]) -> list[str]:
     """Of the first token all, of the others what differs."""
+    if not tokens:
+        return []
     first, *others = tokens
     addresses = [f"{first}@{names.mail_domain(trap)}" for trap in Trap]
     return addresses + [f"the same with {token}" for token in others]
@@ -122,7 +148,8 @@ def _addresses(names: Names, tokens: tuple[str, ...]) -> list[str]:
 class _Output:
     """The screen and the file. What cannot be written ends the test: nothing is lost silently."""
 
-    def __init__(self, json_file: str | None) -> None:
+    def __init__(self, json_file: str | None, page: PageTests | None) -> None:
+        self._page = page
         self._console = Console(highlight=False, stderr=json_file == "-")
         self._name = json_file
         self._file = _open(json_file)
@@ -132,12 +159,18 @@ class _Output:
 
     @property
     def _quiet(self) -> bool:
-        return self._name == "-"
+        """A page's visitors have their sheets on the page."""
+        return self._name == "-" or self._page is not None
 
     def begin(self, places: list[tuple[str, str]], addresses: list[str], drawn: bool) -> None:
-        show_beginning(self._console, places, addresses, drawn)
+        if self._page is not None:
+            show_service(self._console, places, addresses)
+        else:
+            show_beginning(self._console, places, addresses, drawn)
 
     def visit(self, visit: Visit) -> None:
+        if self._page is not None:
+            self._page.visit(visit)
         self._write(visit_line(visit))
         if not self._quiet:
             show_visit(self._console, visit)
@@ -149,6 +182,8 @@ class _Output:
 
     def end(self, sheets: tuple[Sheet, ...]) -> None:
         """Raises UndeterminedError where a line was lost."""
+        if self._page is not None:
+            self._page.end()
         for sheet in sheets:
             self._write(sheet_line(sheet))
         if not self._quiet:

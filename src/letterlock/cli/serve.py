@@ -138,6 +138,14 @@ def serve(
     keep: Annotated[
         int, typer.Option(metavar="DAYS", help="How long reports are kept.", min=1)
     ] = 90,
+    sending: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DOMAIN",
+            help="Offer the sending test, of the traps below DOMAIN: letterlock listen DOMAIN "
+            "takes its mail, from the same --data or --database.",
+        ),
+    ] = None,
     lease: Annotated[float, typer.Option(hidden=True, min=2)] = 30,
     settings_on_stdin: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
@@ -169,6 +177,7 @@ def serve(
         per_address=per_address,
         at_once=workers,
         lease=lease,
+        sending=_domain(sending),
     )
     _run(settings, role, listen, tuple(proxy or ()))
 
@@ -267,6 +276,12 @@ def _name(ehlo: str | None, url: str) -> str | None:
     if ehlo is not None or not url:
         return ehlo_name(ehlo)
     return urlsplit(url).hostname
+
+
+def _domain(sending: str | None) -> str:
+    from letterlock.certs.names import ascii_name
+
+    return ascii_name(sending) if sending else ""
 
 
 def _resolver(text: str | None) -> str | None:

@@ -58,12 +58,18 @@ class Recipients:
     def __init__(self, names: Names, tokens: Iterable[str]) -> None:
         self._names = names
         self._digests = {digest(token) for token in tokens}
+        self._others: frozenset[str] = frozenset()
 
     def add(self, token: str) -> None:
         self._digests.add(digest(token))
 
     def remove(self, token: str) -> None:
         self._digests.discard(digest(token))
+
+    def also(self, digests: frozenset[str]) -> None:
+        """Beside those that were named here: these, in place of those of before. From any
+        thread."""
+        self._others = digests
 
     def read(self, address: str) -> tuple[Trap, str] | None:
         """Trap and token's digest of one of our addresses; None for any other."""
@@ -72,6 +78,7 @@ class Recipients:
         trap = next(
             (each for each in Trap if domain.lower() == self._names.mail_domain(each)), None
         )
-        if trap is None or not is_token(token) or digest(token) not in self._digests:
+        if trap is None or not is_token(token):
             return None
-        return trap, digest(token)
+        known = digest(token)
+        return (trap, known) if known in self._digests or known in self._others else None

@@ -13,6 +13,7 @@ from letterlock.model.listening import HelloFacts, TlsSeen, Trap
 from letterlock.model.named_groups import group_name, named_group
 from letterlock.model.signature_schemes import scheme_name
 from letterlock.model.tls_names import alert_name
+from letterlock.model.wording import Wording
 from letterlock.wire.lines import readable
 from letterlock.wire.tls.alert import CLOSE_NOTIFY
 from letterlock.wire.tls.client_extensions import ClientOffer
@@ -78,13 +79,13 @@ class SeenTls:
     def failed(self, error: SSL.Error) -> None:
         queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
         reasons = [str(entry[-1]) for entry in queue if entry[-1]]
-        self._failure = self._witness.fault or "; ".join(reasons) or "the handshake failed"
+        self._failure = self._witness.fault or "; ".join(reasons) or Wording("the handshake failed")
 
     def abandoned(self) -> None:
-        self._failure = self._failure or "the connection was closed during the handshake"
+        self._failure = self._failure or Wording("the connection was closed during the handshake")
 
     def timed_out(self) -> None:
-        self._failure = self._failure or "the handshake took too long"
+        self._failure = self._failure or Wording("the handshake took too long")
 
     def facts(self) -> TlsSeen:
         answer = self._witness.answer

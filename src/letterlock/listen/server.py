@@ -18,6 +18,7 @@ from letterlock.listen.session import Host, House, Session
 from letterlock.listen.sheets import sheets
 from letterlock.listen.zone import policy
 from letterlock.model.listening import PolicyFetch, Sheet, Trap, Visit
+from letterlock.model.wording import Wording
 
 #: Hundredths of a second that the last sessions have to end in.
 _PATIENCE = 500
@@ -120,7 +121,7 @@ class Listener:
         """End what goes on: each visit is told by its connection_lost."""
         for _ in range(_PATIENCE):
             for session in tuple(self._sessions):
-                session.cut_short("the test was ended")
+                session.cut_short(Wording("the test was ended"))
             if not self._sessions:
                 return
             await asyncio.sleep(0.01)

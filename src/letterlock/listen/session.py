@@ -24,6 +24,7 @@ from letterlock.listen.limits import Gate, Limits
 from letterlock.listen.seen import SeenTls, shown
 from letterlock.listen.tls import TlsProtocol, TlsTransport
 from letterlock.model.listening import Mail, Trap, Visit
+from letterlock.model.wording import Wording
 
 # Its log lines hold what clients say; what is worth keeping is in the Visit.
 _log = logging.getLogger("mail.log")
@@ -158,10 +159,10 @@ class Session(SMTP):
         self._house.tell(self._visit(self._inside))
 
     def _too_long(self) -> None:
-        self.cut_short("the session took too long")
+        self.cut_short(Wording("the session took too long"))
 
     def _timeout_cb(self) -> None:
-        self._end("the client was silent for too long")
+        self._end(Wording("the client was silent for too long"))
         self._writer.write(b"421 4.4.2 nothing came for too long\r\n")
         self._writer.close()
 
@@ -175,7 +176,7 @@ class Session(SMTP):
         if text[:1] == "5":
             self._errors += 1
             if self._errors >= self._house.limits.errors:
-                await self._hang_up("421 4.7.0 too many errors", "too many errors")
+                await self._hang_up("421 4.7.0 too many errors", Wording("too many errors"))
 
     async def _hang_up(self, reply: str, why: str) -> NoReturn:
         """Say so, close, and end the command loop, which takes a cancellation for the end."""
@@ -227,7 +228,7 @@ class Session(SMTP):
             self._facts.injected = True
             await self._hang_up(
                 "554 5.5.0 nothing may follow STARTTLS before the handshake",
-                "commands in the clear came after STARTTLS",
+                Wording("commands in the clear came after STARTTLS"),
             )
         elif self._raw is not None:
             await self._start_tls(self._raw, self._host.context)
@@ -311,7 +312,7 @@ class Session(SMTP):
             at_line_start = ends_line
             self._reset_timeout()
             if size > 4 * self._house.limits.size:
-                await self._hang_up("421 4.3.4 too large", "the message did not end")
+                await self._hang_up("421 4.3.4 too large", Wording("the message did not end"))
 
     def _keep(self, envelope: Any, size: int) -> None:
         domain = str(envelope.mail_from or "").strip("<>").rpartition("@")[2]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from letterlock.listen.limits import client_of
 from letterlock.model.listening import Row, Sheet, TlsSeen, Trap, Verdict, Visit
+from letterlock.model.wording import Wording
 
 #: The worst counts, and what says nothing comes after what says something.
 _WORST_FIRST = (
@@ -94,9 +95,8 @@ def _judge(trap: Trap, token: str | None, visit: Visit, tried: bool) -> _Seen:
         verdict = Verdict.INCONCLUSIVE if nothing else Verdict.REFUSED
         return _Seen(verdict, nothing or visit.refusal, 0, visit.tls)
     if visit.trap is not trap:
-        return _Seen(
-            Verdict.INCONCLUSIVE, "another host's certificate was shown", len(mails), visit.tls
-        )
+        why = Wording("another host's certificate was shown")
+        return _Seen(Verdict.INCONCLUSIVE, why, len(mails), visit.tls)
     if all(each.encrypted for each in mails):
         return _Seen(Verdict.DELIVERED, "", len(mails), visit.tls)
     fell = (tried or visit.starttls_asked) and trap is not Trap.NO_STARTTLS
@@ -106,7 +106,7 @@ def _judge(trap: Trap, token: str | None, visit: Visit, tried: bool) -> _Seen:
 def _says_nothing(visit: Visit) -> str:
     """What kept a mail from coming that was not the sender's refusal; empty where it was."""
     if visit.turned_away:
-        return "its recipient is no token of this test"
+        return Wording("its recipient is no token of this test")
     if not visit.helo:
         return visit.refusal
     return "" if visit.injected else visit.ended

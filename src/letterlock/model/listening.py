@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from letterlock.model.wording import Wording
+
 
 class Trap(StrEnum):
     """A host that a sender is led to, by what is wrong with it."""
@@ -26,10 +28,10 @@ class Trap(StrEnum):
 
 _CHECKS = {
     Trap.GOOD: "",
-    Trap.EXPIRED: "validity",
-    Trap.WRONG_NAME: "name",
-    Trap.SELF_SIGNED: "issuer",
-    Trap.NO_STARTTLS: "that there is TLS",
+    Trap.EXPIRED: Wording("validity"),
+    Trap.WRONG_NAME: Wording("name"),
+    Trap.SELF_SIGNED: Wording("issuer"),
+    Trap.NO_STARTTLS: Wording("that there is TLS"),
     Trap.TLSA_MISMATCH: "DANE",
     Trap.MTA_STS: "MTA-STS",
 }
@@ -115,14 +117,14 @@ class Visit:
         """What it was seen to end with, where no mail came: an alert's name, or a few words."""
         tls = self.tls
         if not self.helo:
-            return "left before EHLO"
+            return Wording("left before EHLO")
         if self.injected:
-            return "commands before the handshake"
+            return Wording("commands before the handshake")
         if tls is None:
-            return "TLS not tried" if self.starttls_offered else "no TLS offered"
+            return Wording("TLS not tried") if self.starttls_offered else Wording("no TLS offered")
         if tls.alert:
             return tls.alert
-        return "after the handshake" if tls.completed else tls.failure
+        return Wording("after the handshake") if tls.completed else tls.failure
 
 
 @dataclass(frozen=True, slots=True)

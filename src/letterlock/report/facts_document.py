@@ -12,7 +12,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from letterlock.model import dns_facts
 from letterlock.model.certificate import Certificate
@@ -20,6 +20,7 @@ from letterlock.model.errors import InputError
 from letterlock.model.wording import Wording, from_members
 from letterlock.report.result import Result
 
+_T = TypeVar("_T")
 #: Goes up where what was written cannot be read any more.
 FORMAT = 1
 #: For types that name those of another module, which imports theirs.
@@ -52,6 +53,18 @@ def read(data: bytes) -> tuple[Result, ...]:
             f"the report cannot be read ({type(error).__name__}: {error})",
             remedy="it was written by another version of letterlock: look again",
         ) from None
+
+
+def members(value: Any) -> Any:
+    """A value of `model` without certificates, as JSON's types."""
+    return _Writer().value(value)
+
+
+def restored(kind: type[_T], value: Any) -> _T:
+    """What `members` made of a `kind`. Raises KeyError, TypeError, ValueError or IndexError for
+    anything else."""
+    made: _T = _Reader(()).value(kind, value)
+    return made
 
 
 class _Writer:

@@ -6,7 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from letterlock.model.language import ENGLISH, Language
 from letterlock.model.listening import Sheet
+from letterlock.model.wording import Wording
 from letterlock.report.escape import cleaned
 from letterlock.report.html_report import environment
 from letterlock.report.listening_words import offer_rows, summary, tls_words, verdict_words
@@ -29,10 +31,14 @@ class _Sheet:
     summary: str
 
 
-def fragment(sheets: Sequence[Sheet]) -> str:
-    """HTML, every text in it escaped, control characters before that."""
+def fragment(
+    sheets: Sequence[Sheet], language: Language = ENGLISH, *, with_names: bool = True
+) -> str:
+    """HTML in a language, every text in it escaped, control characters before that; `with_names`:
+    whose sheet it is stands above each."""
     shown = [_shown(cleaned(each)) for each in sheets]
-    return environment().get_template("listening.html.j2").render(sheets=shown)
+    template = environment().get_template("listening.html.j2")
+    return template.render(sheets=shown, with_names=with_names, **language.in_templates())
 
 
 def _shown(sheet: Sheet) -> _Sheet:
@@ -41,7 +47,7 @@ def _shown(sheet: Sheet) -> _Sheet:
         for row in sheet.rows
     )
     return _Sheet(
-        name=sheet.label or sheet.token or "no recipient known",
+        name=sheet.label or sheet.token or Wording("no recipient known"),
         senders=(*sheet.addresses, *sheet.helo),
         rows=tuple(rows),
         offers=offer_rows(sheet),

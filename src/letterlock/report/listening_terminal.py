@@ -32,17 +32,31 @@ def show_beginning(
 ) -> None:
     """`places` are (trap, address) each; `addresses` those to write to, `drawn` says that their
     token is new."""
-    table = _grid()
-    for trap, address in places:
-        table.add_row(Text(trap), Text(address))
-    console.print(Text("Listening. Mail is counted, not kept.", style="bold"))
-    console.print(table)
+    _show_places(console, places)
     console.print(Text("\nLet the mail server that is tested send one mail to each of:"))
     for address in addresses:
         console.print(Text(f"  {address}"), soft_wrap=True)
     if drawn:
         console.print(Text("The token is new; --token keeps one.", style="dim"))
     console.print(Text("\nCtrl-C ends the test and shows the sheets.", style="dim"))
+
+
+def show_service(
+    console: Console, places: Sequence[tuple[str, str]], addresses: Sequence[str]
+) -> None:
+    """The same for a listener of a page's tests, which are told there."""
+    _show_places(console, places)
+    console.print(Text("\nTakes the tests that the page begins, which shows what came."))
+    for address in addresses:
+        console.print(Text(f"  and {address}"), soft_wrap=True)
+
+
+def _show_places(console: Console, places: Sequence[tuple[str, str]]) -> None:
+    table = _grid()
+    for trap, address in places:
+        table.add_row(Text(trap), Text(address))
+    console.print(Text("Listening. Mail is counted, not kept.", style="bold"))
+    console.print(table)
 
 
 def show_visit(console: Console, visit: Visit) -> None:

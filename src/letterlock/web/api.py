@@ -101,12 +101,12 @@ async def facts(request: Request) -> Response:
 
 async def events(request: Request) -> Response:
     check = await found(request)
-    listeners: Listeners = request.app.state.listeners
+    listeners: Listeners[Check] = request.app.state.listeners
     client = service_of(request).client(address(request))
     if not listeners.has_room(client):
         raise AnswerError(503, "too many listen; ask for the check itself", 5)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    stream = listeners.listen(check, client)
+    stream = listeners.listen(check.id, check, client)
     return StreamingResponse(stream, headers=headers, media_type="text/event-stream")
 
 

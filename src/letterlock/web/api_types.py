@@ -103,7 +103,10 @@ def view(check: Check, base: str, report: str | None) -> CheckView:
 
 
 def event(check: Check) -> bytes:
-    return msgspec.json.encode(Event(check.state.value, progress_of(check)))
+    """A server-sent event."""
+    name = b"over" if check.state.over else b"state"
+    data = msgspec.json.encode(Event(check.state.value, progress_of(check)))
+    return b"event: " + name + b"\ndata: " + data + b"\n\n"
 
 
 def moment(seconds: float) -> datetime:

@@ -18,8 +18,9 @@ from starlette.staticfiles import StaticFiles
 
 from letterlock.model.errors import UndeterminedError
 from letterlock.model.wording import Wording
-from letterlock.web import api, pages
+from letterlock.web import api, pages, sending_pages
 from letterlock.web.answers import AnswerError, problem
+from letterlock.web.api_types import event
 from letterlock.web.events import Listeners
 from letterlock.web.headers import SECURITY_HEADERS, OurHosts, SecurityHeaders
 from letterlock.web.service import Service
@@ -37,15 +38,18 @@ def application(service: Service, hosts: tuple[str, ...] = ()) -> Starlette:
 
     @asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
-        app.state.listeners = Listeners(service.checks)
+        checks = Listeners(service.checks.several, lambda check: check.state.over, event)
+        sendings = Listeners(service.sendings.progress, lambda seen: seen.over, sending_pages.told)
+        app.state.listeners, app.state.sending_listeners = checks, sendings
         yield
-        app.state.listeners.close()
+        checks.close()
+        sendings.close()
 
     public = urlsplit(service.settings.public_url).hostname
     names = (*hosts, *filter(None, [public])) if hosts else ()
     static = StaticFiles(directory=str(files("letterlock.web") / "static"))
     app = Starlette(
-        routes=[*api.ROUTES, *pages.ROUTES, Mount("/static", static)],
+        routes=[*api.ROUTES, *pages.ROUTES, *sending_pages.ROUTES, Mount("/static", static)],
         middleware=[Middleware(SecurityHeaders), Middleware(OurHosts, names=names)],
         exception_handlers={
             AnswerError: _answered,

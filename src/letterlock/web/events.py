@@ -1,15 +1,16 @@
-"""Those who listen to checks: one look at the database for all of them, twice a second."""
+"""Those who listen to what is under way: one look at the database for all of them, twice a
+second."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Generic, TypeVar
 
 from letterlock.model.errors import UndeterminedError
-from letterlock.web.api_types import event
-from letterlock.web.store.checks import Check, Checks
 
+_T = TypeVar("_T")
 #: Seconds between looks; after how many a comment is sent, so that nobody on the way hangs up.
 _EVERY = 0.5
 _COMMENT = 15.0
@@ -18,12 +19,20 @@ MOST = 500
 MOST_OF_ONE = 10
 
 
-class Listeners:
-    """To be made within the event loop."""
+class Listeners(Generic[_T]):
+    """To be made within the event loop. `look` finds the present state of each of some ids, `over`
+    says that a state is the last, `told` makes an event of one."""
 
-    def __init__(self, checks: Checks) -> None:
-        self._checks = checks
-        self._queues: defaultdict[str, set[asyncio.Queue[Check | None]]] = defaultdict(set)
+    def __init__(
+        self,
+        look: Callable[[list[str]], Mapping[str, _T]],
+        over: Callable[[_T], bool],
+        told: Callable[[_T], bytes],
+    ) -> None:
+        self._look_at = look
+        self._over = over
+        self._told = told
+        self._queues: defaultdict[str, set[asyncio.Queue[_T | None]]] = defaultdict(set)
         self._clients: Counter[str] = Counter()
         self._task: asyncio.Task[None] | None = None
         self._closed = False
@@ -31,16 +40,16 @@ class Listeners:
     def has_room(self, client: str) -> bool:
         return self._clients.total() < MOST and self._clients[client] < MOST_OF_ONE
 
-    async def listen(self, check: Check, client: str) -> AsyncIterator[bytes]:
-        """The stream's bytes, until the check is over or the service stops."""
-        queue: asyncio.Queue[Check | None] = asyncio.Queue()
-        self._queues[check.id].add(queue)
+    async def listen(self, id: str, first: _T, client: str) -> AsyncIterator[bytes]:
+        """The stream's bytes, until it is over or the service stops."""
+        queue: asyncio.Queue[_T | None] = asyncio.Queue()
+        self._queues[id].add(queue)
         self._clients[client] += 1
         self._begin()
         try:
-            yield _told(check)
-            last = check
-            while not last.state.over:
+            yield self._told(first)
+            last = first
+            while not self._over(last):
                 try:
                     async with asyncio.timeout(_COMMENT):
                         now = await queue.get()
@@ -51,11 +60,11 @@ class Listeners:
                     return
                 if now != last:
                     last = now
-                    yield _told(now)
+                    yield self._told(now)
         finally:
-            self._queues[check.id].discard(queue)
-            if not self._queues[check.id]:
-                del self._queues[check.id]
+            self._queues[id].discard(queue)
+            if not self._queues[id]:
+                del self._queues[id]
             self._clients[client] -= 1
             self._clients += Counter()
 
@@ -73,15 +82,10 @@ class Listeners:
     async def _look(self) -> None:
         while self._queues and not self._closed:
             try:
-                found = await asyncio.to_thread(self._checks.several, list(self._queues))
+                found = await asyncio.to_thread(self._look_at, list(self._queues))
             except UndeterminedError:
                 found = {}
-            for id, check in found.items():
+            for id, state in found.items():
                 for queue in self._queues.get(id, ()):
-                    queue.put_nowait(check)
+                    queue.put_nowait(state)
             await asyncio.sleep(_EVERY)
-
-
-def _told(check: Check) -> bytes:
-    name = b"over" if check.state.over else b"state"
-    return b"event: " + name + b"\ndata: " + event(check) + b"\n\n"

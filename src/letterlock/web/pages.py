@@ -65,6 +65,12 @@ def language_of(request: Request) -> Language:
     return chosen(request.query_params.get("lang"), request.headers.get("accept-language", ""))
 
 
+def kept_language(request: Request) -> str:
+    """The query of an address that keeps the language where it was chosen."""
+    kept = request.query_params.get("lang")
+    return f"?{urlencode({'lang': kept})}" if kept else ""
+
+
 def day(seconds: float) -> str:
     """For a person."""
     return f"{moment(seconds):%Y-%m-%d %H:%M} UTC"
@@ -102,6 +108,7 @@ async def _rendered(request: Request, name: str, **values: Any) -> str:
         link=link,
         here=request.url.path,
         contact=settings.contact,
+        sending=bool(settings.sending),
         **values,
     )
 
@@ -156,9 +163,7 @@ async def ask(request: Request) -> Response:
             raise
         known = tuple(int(each) for each in ports if each.isascii() and each.isdigit())
         return await _form(request, given, known, error.detail, 400)
-    kept = request.query_params.get("lang")
-    query = f"?{urlencode({'lang': kept})}" if kept else ""
-    return RedirectResponse(f"/c/{check.id}{query}", 303)
+    return RedirectResponse(f"/c/{check.id}{kept_language(request)}", 303)
 
 
 def _fields(data: bytes) -> tuple[dict[str, str], list[str]]:

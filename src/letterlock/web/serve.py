@@ -19,6 +19,7 @@ from letterlock.web.service import Service
 from letterlock.web.settings import Settings
 from letterlock.web.store.checks import Checks
 from letterlock.web.store.database import open_database
+from letterlock.web.store.sendings import Sendings
 from letterlock.web.supervisor import Supervisor
 from letterlock.web.worker import Worker
 
@@ -96,7 +97,7 @@ def serve_worker(settings: Settings, *, child: bool) -> None:
     Until SIGTERM, SIGINT or the end of the input."""
     database = open_database(settings.data, settings.database)
     try:
-        worker = Worker(settings, Checks(database, settings.lease))
+        worker = Worker(settings, Checks(database, settings.lease), Sendings(database))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
         if child:

@@ -24,6 +24,7 @@ from letterlock.web.opt_out import OptOutFile
 from letterlock.web.settings import Settings
 from letterlock.web.store.checks import Check, Checks, TurnedAway
 from letterlock.web.store.database import Database
+from letterlock.web.store.sendings import Sendings
 from letterlock.web.store.tables import META
 
 #: Bytes of rendered reports that are kept.
@@ -37,6 +38,7 @@ class Service:
     settings: Settings
     database: Database
     checks: Checks
+    sendings: Sendings
     wake: Callable[[], None]
     opt_out: OptOutFile
     reports: Reports
@@ -52,7 +54,10 @@ class Service:
         opt_out = OptOutFile(settings.opt_out_file)
         opt_out.now()
         checks = Checks(database)
-        return cls(settings, database, checks, wake, opt_out, Reports(checks), bytes.fromhex(key))
+        return cls(
+            settings, database, checks, Sendings(database), wake, opt_out, Reports(checks),
+            bytes.fromhex(key),
+        )  # fmt: skip
 
     def ask(self, asked: Asked, address: str) -> Check | TurnedAway:
         """Have it looked at, or be told the check that answers already. Raises RefusedError where

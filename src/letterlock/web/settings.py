@@ -17,7 +17,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`public_url` is where others reach the page, without a final slash, empty where nobody was
     told; `allow_private`: addresses that are not public are gone to as well; `ehlo_name` is what
     we call ourselves, `contact` how to reach who runs this; `opt_out_file` names targets that are
-    left alone; `keep_days` is how long reports are kept."""
+    left alone; `keep_days` is how long reports are kept; `sending` is the
+    domain of the traps of the sending test, empty where there is none."""
 
     data: Path
     database: str | None = None
@@ -35,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     at_once: int = AT_ONCE
     max_seconds: float = 300.0
     lease: float = LEASE
+    sending: str = ""
 
     def __repr__(self) -> str:
         """Nothing secret: a traceback or a log may have it."""

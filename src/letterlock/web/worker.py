@@ -28,6 +28,7 @@ from letterlock.web.asked import asked_again
 from letterlock.web.opt_out import OptOutFile
 from letterlock.web.settings import Settings
 from letterlock.web.store.checks import Check, Checks, Outcome
+from letterlock.web.store.sendings import Sendings
 
 _LOG = logging.getLogger("letterlock.web.worker")
 #: Seconds between looks for work where nobody wakes us; signs of life in the time of a lease;
@@ -43,10 +44,11 @@ GRACE = 5.0
 class Worker:
     """`run` works until `stop` is called, from another thread; `wake` ends a wait for work."""
 
-    def __init__(self, settings: Settings, checks: Checks) -> None:
+    def __init__(self, settings: Settings, checks: Checks, sendings: Sendings) -> None:
         self.name = f"{socket.gethostname()[:20]}-{os.getpid()}-{secrets.token_hex(3)}"
         self._settings = settings
         self._checks = checks
+        self._sendings = sendings
         self._opt_out = OptOutFile(settings.opt_out_file)
         self._opt_out.now()
         self._trust = (
@@ -212,6 +214,7 @@ class Worker:
                     kept = now
                 if now - pruned >= _PRUNE:
                     self._checks.prune(self._settings.keep_days * 86400.0)
+                    self._sendings.prune(self._settings.keep_days * 86400.0)
                     pruned = now
             except UndeterminedError as error:
                 _LOG.warning("%s", error)

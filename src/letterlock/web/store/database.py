@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import NullPool
 
@@ -69,6 +69,33 @@ def open_database(folder: Path, url: str | None) -> Database:
     return database
 
 
+def joined_database(folder: Path, url: str | None) -> Database:
+    """That of a service, for who works beside it: nothing is made or brought up to date, and not
+    gone to before `demand_sendings`. Raises InputError for a URL as `open_database` does."""
+    return Database(_engine(_url(url) if url else _sqlite(folder)))
+
+
+def demand_sendings(database: Database) -> None:
+    """Raises InputError where the service has not made its tables yet, or its file is not ours to
+    write to; UndeterminedError where it does not answer."""
+    if database.is_sqlite:
+        file = str(database.engine.url.database)
+        if not os.access(file, os.R_OK | os.W_OK):
+            raise InputError(
+                f"{file} is not there, or not ours to write to",
+                remedy="begin letterlock serve first; take its user (--user)",
+            )
+    with database.read() as connection:
+        if not inspect(connection).has_table("sendings"):
+            raise InputError(
+                "the database has no sending tests", remedy="begin today's letterlock serve first"
+            )
+
+
+def _sqlite(folder: Path) -> URL:
+    return URL.create("sqlite", database=str(folder / _FILE))
+
+
 def _file(folder: Path) -> URL:
     """Ours alone: reports tell who looked at what."""
     try:
@@ -83,7 +110,7 @@ def _file(folder: Path) -> URL:
             f"--data {folder} cannot be used: {error.strerror}",
             remedy="name a folder that may be written to",
         ) from None
-    return URL.create("sqlite", database=str(path))
+    return _sqlite(folder)
 
 
 def _url(text: str) -> URL:

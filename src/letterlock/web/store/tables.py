@@ -73,6 +73,34 @@ VISITS = Table(
     Index(None, "address", "at"),
 )
 
+#: Sending tests, by the digest of their token: the token itself is in no table. Mail is taken until
+#: it `ends`.
+SENDINGS = Table(
+    "sendings",
+    METADATA,
+    Column("digest", String(32), primary_key=True),
+    Column("client", String(32), nullable=False),
+    Column("created", Double, nullable=False),
+    Column("ends", Double, nullable=False),
+    Index(None, "client", "created"),
+    Index(None, "ends"),
+)
+
+#: A visit to the traps, once for each test that it counts for; for none yet where it named no
+#: recipient. `client` is the sender's address or its /64, `document` the visit.
+ARRIVALS = Table(
+    "arrivals",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("sending", String(32), ForeignKey("sendings.digest", ondelete="CASCADE")),
+    Column("client", String(43), nullable=False),
+    Column("named", Boolean, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Index(None, "sending", "id"),
+    Index(None, "client", "sending"),
+)
+
 META = Table(
     "meta",
     METADATA,
