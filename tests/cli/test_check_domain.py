@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from letterlock.certs.trust import TrustStore
 from letterlock.certs.x509 import facts
-from letterlock.check import Checked, Request, Unresolved, check_all
+from letterlock.check.run import Checked, Request, Unresolved, check_all
 from letterlock.model.facts import TargetFacts
 from letterlock.model.tls_facts import Depth
 from letterlock.probe.examine import Manners

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from letterlock.certs.trust import TrustStore
-from letterlock.check import Checked, Request, Unresolved, check_all
+from letterlock.check.run import Checked, Request, Unresolved, check_all
 from letterlock.model.errors import InputError, UndeterminedError
 from letterlock.model.tls_facts import Depth
 from letterlock.model.unknown import Cause, Unknown

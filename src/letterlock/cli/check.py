@@ -50,7 +50,7 @@ from letterlock.model.service import KNOWN_SERVICES, Service
 from letterlock.model.tls_facts import Depth
 
 if TYPE_CHECKING:
-    from letterlock.check import Checked, Request, Unresolved
+    from letterlock.check.run import Checked, Request, Unresolved
     from letterlock.cli.check_progress import Bar
     from letterlock.probe.examine import Manners
     from letterlock.probe.resolve import Target
@@ -236,7 +236,7 @@ def _request(
     manners: Manners,
 ) -> Request:
     from letterlock.certs.trust import TrustStore
-    from letterlock.check import Request
+    from letterlock.check.run import Request
     from letterlock.probe.lookup.resolver import Resolver
     from letterlock.probe.resolve import Family, parse_target, port_number
 
@@ -299,7 +299,7 @@ class _Run:
 
     def visit_all(self, targets: Sequence[Target]) -> None:
         """All at once; a target that does not resolve is told and does not stop the others."""
-        from letterlock.check import check_all
+        from letterlock.check.run import check_all
         from letterlock.cli.check_progress import progress_bar
 
         title = targets[0].shown if len(targets) == 1 else f"{len(targets)} targets"
@@ -333,7 +333,7 @@ class _Run:
             self.interrupted = True
 
     def _take(self, result: Checked | Unresolved) -> None:
-        from letterlock.check import Unresolved
+        from letterlock.check.run import Unresolved
 
         if isinstance(result, Unresolved):
             typer.echo(f"letterlock: {result.error}", err=True)

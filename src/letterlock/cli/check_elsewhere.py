@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from letterlock.check import Checked, Unresolved
+from letterlock.check.run import Checked, Unresolved
 from letterlock.model.errors import InputError, UndeterminedError
 from letterlock.model.tls_facts import Depth
 

@@ -12,7 +12,7 @@ from letterlock.report.escape import printable
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
-    from letterlock.check import Progress
+    from letterlock.check.run import Progress
     from letterlock.model.service import Endpoint
 
 _QUIET_SECONDS = 1.0

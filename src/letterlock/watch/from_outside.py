@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from letterlock.certs.trust import TrustStore
-from letterlock.check import Checked, Request, Unresolved, check_all
+from letterlock.check.run import Checked, Request, Unresolved, check_all
 from letterlock.findings.reach import determined
 from letterlock.install.private_init import own_addresses
 from letterlock.model.facts import EndpointFacts

@@ -16,7 +16,7 @@ from letterlock.web.store.checks import New
 
 if TYPE_CHECKING:
     from letterlock.certs.trust import TrustStore
-    from letterlock.check import Request
+    from letterlock.check.run import Request
     from letterlock.probe.examine import Manners
     from letterlock.probe.lookup.resolver import Resolver
 
@@ -57,7 +57,7 @@ class Asked:
     def request(
         self, trust: TrustStore, manners: Manners, resolver: Resolver | None = None
     ) -> Request:
-        from letterlock.check import Request
+        from letterlock.check.run import Request
 
         return Request(
             trust,

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 
 from letterlock.certs.trust import TrustStore
-from letterlock.check import Checked, Progress, Unresolved, check_all
+from letterlock.check.run import Checked, Progress, Unresolved, check_all
 from letterlock.model.errors import LetterlockError, UndeterminedError
 from letterlock.model.service import Endpoint
 from letterlock.model.verdict import Grade

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import chain
 
 from letterlock.certs.trust import TrustStore
-from letterlock.check_parts import Find, Part, domains, hosts, of_domain
+from letterlock.check.parts import Find, Part, domains, hosts, of_domain
 from letterlock.findings.assess import assess, judge
 from letterlock.findings.clients import clients_determined
 from letterlock.findings.exchange import domain_determined

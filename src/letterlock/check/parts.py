@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from letterlock.check_promises import held_against
+from letterlock.check.promises import held_against
 from letterlock.model.dns_facts import (
     DomainFacts,
     HostDns,

@@ -1,0 +1,1 @@
+"""A target → its endpoints → facts → findings."""
