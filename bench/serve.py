@@ -85,12 +85,12 @@ def _again(service: Running, number: int, stop: threading.Event) -> None:
     """Other addresses of the same servers, asked for by as many clients: 20 checks are always
     under way."""
     own = httpx2.HTTPTransport(local_address=f"127.0.2.{number + 1}")
-    with httpx2.Client(transport=own, timeout=60) as client:
+    with httpx2.Client(transport=own, timeout=600) as client:
         while not stop.is_set():
             asked = client.post(
                 f"{service.url}/api/v1/checks", json={"target": f"127.0.1.{number + 1}"}
             )
-            service.over(asked.json()["id"])
+            client.get(f"{asked.json()['url']}/events")  # until it is over
 
 
 def _until_running(service: Running) -> None:

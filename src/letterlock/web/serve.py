@@ -27,7 +27,7 @@ from letterlock.web.worker import Worker
 _GRACE = 3
 _MOST = 1000
 #: How far the worker beside a page stands behind it (nice(2)).
-_BEHIND = 5
+_BEHIND = 10
 #: Seconds that a connection is kept for the next request.
 _KEPT = 30
 
