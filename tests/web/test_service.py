@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from letterlock.cli.main import run
+from letterlock.web.serve import listening
 from tests.web.running import DEADLINE, Running, events, serving
 
 
@@ -304,3 +305,9 @@ def test_check_by_a_server_prints_what_check_prints(
     code, _, said = told("127.0.6.1:25", "--server", "http://127.0.0.1:1")
     assert code == 3
     assert "http://127.0.0.1:1 cannot be asked" in said
+
+
+def test_an_answer_waits_for_no_acknowledgement() -> None:
+    """What asyncio asks of a socket before it sets TCP_NODELAY."""
+    with listening("127.0.0.1", 0) as at:
+        assert at.proto == socket.IPPROTO_TCP

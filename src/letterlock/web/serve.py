@@ -35,7 +35,9 @@ _KEPT = 30
 def listening(host: str, port: int) -> socket.socket:
     """Raises InputError where nobody can listen there."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    ours = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sends at once (TCP_NODELAY) only what it knows to be TCP: else each answer waits 40 ms
+    # for the peer's delayed acknowledgement.
+    ours = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         ours.bind((host, port))
