@@ -200,7 +200,7 @@ def test_a_page_in_chinese() -> None:
         "已拒絕：交握之後",
         "無法判斷：錯誤太多",
         "以明文送達",
-        "它不堅持檢查：必須有 TLS",
+        "它不會檢查：是否有 TLS",
     ):
         assert words in page
     assert "refused" not in page

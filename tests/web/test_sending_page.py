@@ -26,6 +26,7 @@ from letterlock.web.store.sendings import Bounds
 from tests.listen.running import Client
 from tests.web.browser import PATIENCE, chromium, faults, watched
 from tests.web.running import DEADLINE, Running, serving
+from tests.web.test_page import picture
 
 DOMAIN = "traps.example"
 _PORT = 2525
@@ -160,6 +161,8 @@ def test_from_the_button_to_the_result(
         assert faults(page) == []
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
+        page.set_viewport_size({"width": 1100, "height": 800})
+        picture(page, "sending", whole=True)
         page.goto(f"{service.url}/s/{token}?lang=zh-Hant")
         assert "已送達" in row(page, Trap.GOOD)
         assert complaints == []

@@ -5,6 +5,7 @@ who reads the result writes nothing into it."""
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -142,6 +143,7 @@ def _result(documents: tuple[bytes, ...], whose: str) -> Sheet | None:
     return next((each for each in sheets(visits) if each.token == whose), None)
 
 
+@lru_cache(maxsize=1_000)  # a page is asked for again at each arrival
 def _visit(document: bytes) -> Visit | None:
     try:
         return read(document)
