@@ -144,6 +144,8 @@ def test_from_the_button_to_the_result(
         assert mailto == [f"{token}@{trap}.{DOMAIN}" for trap in Trap]
         assert faults(page) == []
         page.evaluate("window.isTheSamePage = true")
+        without_script = browser.new_context(java_script_enabled=False).new_page()
+        without_script.goto(page.url)
 
         tls = trusting(authority)
         until(
@@ -154,6 +156,7 @@ def test_from_the_button_to_the_result(
         expect(page.get_by_text("refused: unknown_ca")).to_be_visible()
         assert deliver(Trap.NO_STARTTLS, token, None).startswith("250")
         expect(page.get_by_text("delivered in clear text")).to_be_visible()
+        expect(without_script.get_by_text("delivered in clear text")).to_be_visible()
         assert "delivered\tTLSv1.3" in row(page, Trap.GOOD)
         assert "never came" in row(page, Trap.WRONG_NAME)
         assert page.get_by_text(_HELO).is_visible()

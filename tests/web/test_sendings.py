@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import create_engine, func, make_url, select, text
 
+from letterlock.cli.listen_page import PageTests
+from letterlock.listen.addresses import Names, Recipients, digest
 from letterlock.model.errors import InputError, UndeterminedError
+from letterlock.model.listening import Trap
+from letterlock.report.listening_document import read
 from letterlock.web.store import sendings
 from letterlock.web.store.checks import Reason, TurnedAway
-from letterlock.web.store.database import Database, demand_sendings, joined_database
+from letterlock.web.store.database import (
+    Database,
+    demand_sendings,
+    joined_database,
+    open_database,
+)
 from letterlock.web.store.sendings import (
     GONE,
     Arrival,
@@ -21,6 +31,7 @@ from letterlock.web.store.sendings import (
     Sendings,
 )
 from letterlock.web.store.tables import ARRIVALS
+from tests.listen.test_sheets import visit
 
 Open = Callable[[], Database]
 ONE, TWO = "1" * 32, "2" * 32
@@ -198,3 +209,57 @@ def test_a_service_that_was_never_begun(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(UndeterminedError):
         demand_sendings(joined_database(tmp_path, "postgresql://u:secret@127.0.0.1:1/d"))
+
+
+def test_a_database_that_is_away_for_a_while_loses_no_visit(
+    postgres_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The listener's side, with a real PostgreSQL that lets nobody in."""
+    database = open_database(tmp_path, postgres_url)
+    page = Sendings(database)
+    recipients = Recipients(Names("traps.example"), [])
+    listener = PageTests(tmp_path, postgres_url, recipients, "traps.example")
+    listener.begin()
+    assert page.is_listened_for("traps.example")
+    ours = digest("one-token")
+    assert isinstance(page.begin(ours, "who asks", BOUNDS), Sending)
+    until(lambda: recipients.read("one-token@good.traps.example") is not None)
+    complaints = ""
+
+    def complained() -> bool:
+        nonlocal complaints
+        complaints += capsys.readouterr().err
+        return "visits wait" in complaints
+
+    elsewhere = create_engine(
+        make_url(postgres_url).set(drivername="postgresql+psycopg", database="template1"),
+        isolation_level="AUTOCOMMIT",
+    )
+    with elsewhere.connect() as master:
+        master.execute(text("ALTER DATABASE postgres ALLOW_CONNECTIONS false"))
+        try:
+            master.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = 'postgres'"
+                )
+            )
+            listener.visit(visit(Trap.GOOD))
+            until(complained)
+        finally:
+            master.execute(text("ALTER DATABASE postgres ALLOW_CONNECTIONS true"))
+    elsewhere.dispose()
+    until(lambda: len(page.documents(ours)) == 1)
+    listener.visit(visit(Trap.EXPIRED))
+    listener.end()
+    assert [read(each) for each in page.documents(ours)] == [visit(Trap.GOOD), visit(Trap.EXPIRED)]
+    assert not page.is_listened_for("traps.example")
+    assert complaints.count("\n") == 1
+    database.close()
+
+
+def until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -68,9 +68,8 @@ async def show(request: Request) -> Response:
     """The addresses to write to, for who has the token and while mail is taken; what came."""
     names = _names(request)
     name = request.path_params["id"]
-    test = await _found(request)
+    test, seen = await _found(request)
     service = service_of(request)
-    seen = (await run_in_threadpool(service.sendings.progress, [test.digest]))[test.digest]
     documents = await run_in_threadpool(service.sendings.documents, test.digest)
     language = language_of(request)
     result = await run_in_threadpool(_result, documents, test.digest)
@@ -86,15 +85,13 @@ async def show(request: Request) -> Response:
 
 async def events(request: Request) -> Response:
     """`changed` at each arrival, `over` at the end: the page then asks for itself again."""
-    test = await _found(request)
+    test, seen = await _found(request)
     listeners: Listeners[Progress] = request.app.state.sending_listeners
-    service = service_of(request)
-    client = service.client(address(request))
+    client = service_of(request).client(address(request))
     if not listeners.has_room(client):
         raise AnswerError(503, Wording("too many listen"), 5)
-    seen = await run_in_threadpool(service.sendings.progress, [test.digest])
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    stream = listeners.listen(test.digest, seen[test.digest], client)
+    stream = listeners.listen(test.digest, seen, client)
     return StreamingResponse(stream, headers=headers, media_type="text/event-stream")
 
 
@@ -124,7 +121,7 @@ def _traps(names: Names, token: str = "") -> list[dict[str, str]]:
     ]
 
 
-async def _found(request: Request) -> Sending:
+async def _found(request: Request) -> tuple[Sending, Progress]:
     """By token or by its digest. Raises AnswerError."""
     _names(request)
     name = request.path_params["id"]
@@ -132,10 +129,12 @@ async def _found(request: Request) -> Sending:
         name = digest(name)
     elif not _DIGEST.fullmatch(name):
         raise AnswerError(404, _NO_SUCH)
-    found = await run_in_threadpool(service_of(request).sendings.find, name)
-    if found is None:
+    sendings = service_of(request).sendings
+    found = await run_in_threadpool(sendings.find, name)
+    seen = (await run_in_threadpool(sendings.progress, [name])).get(name)
+    if found is None or seen is None:
         raise AnswerError(404, _NO_SUCH)
-    return found
+    return found, seen
 
 
 def _result(documents: tuple[bytes, ...], whose: str) -> Sheet | None:
