@@ -33,6 +33,8 @@ _PORT = 2525
 #: Of this run alone.
 _NET = f"127.{100 + os.getpid() // 256 % 100}.{os.getpid() % 256}"
 _HOSTS = {Trap.GOOD: f"{_NET}.21", Trap.EXPIRED: f"{_NET}.22", Trap.NO_STARTTLS: f"{_NET}.23"}
+#: Of the command line's, beside those of the page.
+_OWN = "my-own-token"
 _HELO = "<img/src=x/onerror=alert(1)>"
 expect.set_options(timeout=PATIENCE)
 
@@ -71,7 +73,7 @@ def listening(folder: Path, authority: trustme.CA) -> Iterator[subprocess.Popen[
         process = subprocess.Popen(
             [
                 sys.executable, "-m", "letterlock", "listen", DOMAIN, "--cert=good.pem",
-                "--ca-file=ca.pem", f"--data={folder / 'data'}", *places,
+                "--ca-file=ca.pem", f"--data={folder / 'data'}", f"--token={_OWN}", *places,
             ],
             stdout=log, stderr=log, text=True, cwd=folder,
         )  # fmt: skip
@@ -173,10 +175,14 @@ def test_from_the_button_to_the_result(
         assert "delivered in clear text" in shared
         assert token not in shared
         _nobody_else_writes(service, token)
+        assert deliver(Trap.GOOD, _OWN, tls).startswith("250")
         assert listener.poll() is None
     assert "Nobody takes mail" in service.get("/sending").text, "it has signed off"
+    screen = (folder / "listen.log").read_text()
+    assert f"\n{_OWN}: 127.0.0.1" in screen
+    assert digest(token) not in screen
     kept = b"".join(each.read_bytes() for each in (folder / "data").iterdir())
-    for secret in (token, "secret words", "me@sender.example"):
+    for secret in (token, _OWN, "secret words", "me@sender.example"):
         assert secret.encode() not in kept
 
 

@@ -186,8 +186,9 @@ class _Output:
             self._page.end()
         for sheet in sheets:
             self._write(sheet_line(sheet))
-        if not self._quiet:
-            show_sheets(self._console, sheets)
+        own = tuple(sheet for sheet in sheets if sheet.label) if self._page else sheets
+        if self._name != "-" and (own or not self._page):
+            show_sheets(self._console, own)
         if self._fault:
             raise UndeterminedError(f"--json {self._name}: {self._fault}; the test was ended")
 

@@ -49,6 +49,7 @@ def show_service(
     console.print(Text("\nTakes the tests that the page begins, which shows what came."))
     for address in addresses:
         console.print(Text(f"  and {address}"), soft_wrap=True)
+    console.print(Text("\nCtrl-C ends it.", style="dim"))
 
 
 def _show_places(console: Console, places: Sequence[tuple[str, str]]) -> None:
