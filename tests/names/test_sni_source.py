@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from letterlock.install.namespace import let_cool
 from letterlock.servers.sni_source import SniSource
 
 _TEXT = st.lists(
@@ -53,12 +55,12 @@ def test_only_the_line_concerned_differs(before: str, after: str) -> None:
     assert bytes(read(before).with_entries({"b.example": ("/k", "/c")})) == after.encode()
 
 
-@settings(max_examples=20)
 @given(_TEXT)
 def test_entries_are_those_that_postmap_finds(text: str) -> None:
     folder = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path("/tmp")
-    path = folder / "letterlock-test-sni"
+    path = folder / f"letterlock-test-sni-{os.getpid()}"
     path.write_text(text)
+    let_cool(path)
     try:
         done = subprocess.run(
             ["postmap", "-s", f"texthash:{path}"], capture_output=True, check=False
