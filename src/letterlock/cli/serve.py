@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from letterlock.cli.serve_monitors import monitors_file, reporter
 from letterlock.cli.verb import verb
 from letterlock.model.errors import InputError
 
@@ -25,13 +26,14 @@ _EPILOG = """Examples:
   letterlock serve --listen 127.0.0.1:8025 --data /var/lib/letterlock-serve
   letterlock serve --url https://check.example.com --proxy 127.0.0.1 \\
       --ehlo check.example.com --contact postmaster@example.com
+  letterlock serve --monitors /etc/letterlock/monitors.toml
   LETTERLOCK_DATABASE=postgresql://letterlock@db/letterlock letterlock serve
   LETTERLOCK_DATABASE=postgresql://letterlock@db/letterlock letterlock serve --role worker
 
 Needs pip install 'letterlock[serve]'. Exit codes: 0 stopped, 2 usage or input error, 3 the
 database does not answer.
 """
-_NEEDED = ("alembic", "sqlalchemy", "starlette", "uvicorn")
+_NEEDED = ("alembic", "icalendar", "sqlalchemy", "starlette", "uvicorn")
 #: A page's worker reads its settings from standard input.
 _CHILD = ("serve", "--role", "worker", "--settings-on-stdin")
 
@@ -146,6 +148,15 @@ def serve(
             "takes its mail, from the same --data or --database.",
         ),
     ] = None,
+    monitors: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Look at the servers in FILE (TOML) on a schedule, tell what changes, and show "
+            "their status at /status; docs/serve.md.",
+            show_default=False,
+        ),
+    ] = None,
     lease: Annotated[float, typer.Option(hidden=True, min=2)] = 30,
     settings_on_stdin: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
@@ -178,6 +189,7 @@ def serve(
         at_once=workers,
         lease=lease,
         sending=_domain(sending),
+        monitors=monitors_file(monitors),
     )
     _run(settings, role, listen, tuple(proxy or ()))
 
@@ -189,7 +201,7 @@ def _run(settings: Settings, role: Role, listen: str, proxies: tuple[str, ...]) 
     OptOutFile(settings.opt_out_file).now()
     if role is Role.WORKER:
         typer.echo("letterlock: looks for work; Ctrl-C ends it", err=True)
-        serve_worker(settings, child=False)
+        serve_worker(settings, child=False, reporter=reporter(settings.monitors))
         return
     host, port = _address(listen)
     at = listening(host, port)
@@ -210,7 +222,8 @@ def _as_child() -> None:
 
     line = sys.stdin.buffer.readline()
     if line:
-        serve_worker(read(line), child=True)
+        settings = read(line)
+        serve_worker(settings, child=True, reporter=reporter(settings.monitors))
 
 
 def _need_libraries() -> None:

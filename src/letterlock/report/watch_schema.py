@@ -37,14 +37,21 @@ MESSAGE = {
         "one message",
         {
             "format_version": {"const": 1},
-            "host": words.said(words.TEXT, "this machine's name for itself"),
+            "host": words.said(
+                words.TEXT,
+                "this machine's name for itself; of letterlock serve the monitor's title",
+            ),
             "time": words.said(words.TIME, "of the look"),
             "test": words.said(words.BOOL, "letterlock watch test sent it: it says nothing"),
             "began": _FAULTS,
             "back": words.said(_FAULTS, "over less than a day ago: it comes and goes"),
             "over": _FAULTS,
             "open": words.said(words.TEXTS, "the ids of all that is wrong now, each once"),
+            "report": words.said(
+                words.TEXT, "of letterlock serve alone: the page of the report, empty: unknown"
+            ),
         },
+        optional=("report",),
     ),
     "$defs": {"fault": _FAULT},
 }

@@ -26,9 +26,10 @@ _HEADINGS = (
 _Json = dict[str, Any]
 
 
-def document(host: str, at: datetime, changes: Changes) -> bytes:
+def document(host: str, at: datetime, changes: Changes, report: str | None = None) -> bytes:
     """The JSON document (docs/reference/watch.md); it is also what is kept until it is handed
-    over."""
+    over. `report` is the URL of the page of `letterlock serve` that it is about, empty where that
+    has none; None: the watch sends it."""
     told: _Json = {
         "format_version": FORMAT_VERSION,
         "host": host,
@@ -39,6 +40,8 @@ def document(host: str, at: datetime, changes: Changes) -> bytes:
         "over": [_fault(each) for each in changes.over],
         "open": sorted({each.fault.id for each in changes.open}),
     }
+    if report is not None:
+        told["report"] = report
     return json.dumps(told).encode()
 
 
@@ -109,7 +112,10 @@ def text(told: _Json) -> Iterator[str]:
         yield from _wrapped(f"Open on {told['host']} now: {', '.join(told['open'])}.")
     else:
         yield from _wrapped(f"No fault is open on {told['host']} now.")
-    yield "letterlock status says how it is, letterlock watch log how it was."
+    if "report" not in told:
+        yield "letterlock status says how it is, letterlock watch log how it was."
+    elif told["report"]:
+        yield f"The report: {told['report']}"
 
 
 def _kinds(faults: Sequence[_Json], *, over: bool) -> Iterator[str]:

@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from letterlock.model.errors import UndeterminedError
 from letterlock.model.wording import Wording
-from letterlock.web import api, pages, sending_pages
+from letterlock.web import api, pages, sending_pages, status_pages
 from letterlock.web.answers import AnswerError, problem
 from letterlock.web.api_types import event
 from letterlock.web.events import Listeners
@@ -49,7 +49,13 @@ def application(service: Service, hosts: tuple[str, ...] = ()) -> Starlette:
     names = (*hosts, *filter(None, [public])) if hosts else ()
     static = StaticFiles(directory=str(files("letterlock.web") / "static"))
     app = Starlette(
-        routes=[*api.ROUTES, *pages.ROUTES, *sending_pages.ROUTES, Mount("/static", static)],
+        routes=[
+            *api.ROUTES,
+            *pages.ROUTES,
+            *sending_pages.ROUTES,
+            *status_pages.ROUTES,
+            Mount("/static", static),
+        ],
         middleware=[Middleware(SecurityHeaders), Middleware(OurHosts, names=names)],
         exception_handlers={
             AnswerError: _answered,

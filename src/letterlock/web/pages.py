@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _T = TypeVar("_T")
-_SEVERITIES = {severity.value: words for severity, words in SEVERITY_WORDS.items()}
+SEVERITIES = {severity.value: words for severity, words in SEVERITY_WORDS.items()}
 #: Entries of a history on one page.
 _MOST = 25
 
@@ -109,6 +109,7 @@ async def _rendered(request: Request, name: str, **values: Any) -> str:
         here=request.url.path,
         contact=settings.contact,
         sending=bool(settings.sending),
+        monitors=settings.monitors is not None,
         **values,
     )
 
@@ -272,7 +273,7 @@ async def history(request: Request) -> Response:
     return await page(
         request, "history.html.j2", subject=subject, checks=checks[:_MOST],
         more=checks[_MOST - 1].created if len(checks) > _MOST else None, changes=changes,
-        Direction=Direction, severity_words=_SEVERITIES,
+        Direction=Direction, severity_words=SEVERITIES,
     )  # fmt: skip
 
 

@@ -15,10 +15,12 @@ import uvicorn
 from letterlock.model.errors import InputError
 from letterlock.web import handed_over
 from letterlock.web.app import LOOPBACK_NAMES, application
+from letterlock.web.monitoring import Monitoring, Reporter
 from letterlock.web.service import Service
 from letterlock.web.settings import Settings
 from letterlock.web.store.checks import Checks
-from letterlock.web.store.database import open_database
+from letterlock.web.store.database import Database, open_database
+from letterlock.web.store.monitors import Monitors
 from letterlock.web.store.sendings import Sendings
 from letterlock.web.supervisor import Supervisor
 from letterlock.web.worker import Worker
@@ -94,12 +96,15 @@ def serve_page(
         database.close()
 
 
-def serve_worker(settings: Settings, *, child: bool) -> None:
+def serve_worker(settings: Settings, *, child: bool, reporter: Reporter | None = None) -> None:
     """A worker alone: a `child` of a page follows its standard input, another one looks by itself.
-    Until SIGTERM, SIGINT or the end of the input."""
+    `reporter` is told of monitors. Until SIGTERM, SIGINT or the end of the input."""
     database = open_database(settings.data, settings.database)
     try:
-        worker = Worker(settings, Checks(database, settings.lease), Sendings(database))
+        worker = Worker(
+            settings, Checks(database, settings.lease), Sendings(database),
+            _monitoring(settings, database, reporter),
+        )  # fmt: skip
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
         if child:
@@ -112,6 +117,16 @@ def serve_worker(settings: Settings, *, child: bool) -> None:
             os._exit(0)
     finally:
         database.close()
+
+
+def _monitoring(
+    settings: Settings, database: Database, reporter: Reporter | None
+) -> Monitoring | None:
+    if settings.monitors is None or reporter is None:
+        return None
+    checks = Checks(database, settings.lease)
+    url = settings.public_url
+    return Monitoring(settings.monitors, reporter, Monitors(database), checks, url)
 
 
 class _Server(uvicorn.Server):

@@ -24,6 +24,7 @@ from letterlock.web.opt_out import OptOutFile
 from letterlock.web.settings import Settings
 from letterlock.web.store.checks import Check, Checks, TurnedAway
 from letterlock.web.store.database import Database
+from letterlock.web.store.monitors import Monitors
 from letterlock.web.store.sendings import Sendings
 from letterlock.web.store.tables import META
 
@@ -39,6 +40,7 @@ class Service:
     database: Database
     checks: Checks
     sendings: Sendings
+    monitors: Monitors
     wake: Callable[[], None]
     opt_out: OptOutFile
     reports: Reports
@@ -55,8 +57,8 @@ class Service:
         opt_out.now()
         checks = Checks(database)
         return cls(
-            settings, database, checks, Sendings(database), wake, opt_out, Reports(checks),
-            bytes.fromhex(key),
+            settings, database, checks, Sendings(database), Monitors(database), wake, opt_out,
+            Reports(checks), bytes.fromhex(key),
         )  # fmt: skip
 
     def ask(self, asked: Asked, address: str) -> Check | TurnedAway:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from letterlock.web.monitors import MonitorsFile
 from letterlock.web.store.checks import LEASE, Caps
 
 #: Checks at once in one worker; times that one address is visited in an hour by all checks.
@@ -18,7 +19,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     told; `allow_private`: addresses that are not public are gone to as well; `ehlo_name` is what
     we call ourselves, `contact` how to reach who runs this; `opt_out_file` names targets that are
     left alone; `keep_days` is how long reports are kept; `sending` is the
-    domain of the traps of the sending test, empty where there is none."""
+    domain of the traps of the sending test, empty where there is none; `monitors` is what is looked
+    at on a schedule."""
 
     data: Path
     database: str | None = None
@@ -37,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_seconds: float = 300.0
     lease: float = LEASE
     sending: str = ""
+    monitors: MonitorsFile | None = None
 
     def __repr__(self) -> str:
         """Nothing secret: a traceback or a log may have it."""

@@ -25,6 +25,8 @@ from letterlock.probe.lookup.resolver import Resolver
 from letterlock.report.facts_document import written
 from letterlock.report.result import Result
 from letterlock.web.asked import asked_again
+from letterlock.web.monitoring import Monitoring
+from letterlock.web.monitors import CLIENT
 from letterlock.web.opt_out import OptOutFile
 from letterlock.web.settings import Settings
 from letterlock.web.store.checks import Check, Checks, Outcome
@@ -44,11 +46,18 @@ GRACE = 5.0
 class Worker:
     """`run` works until `stop` is called, from another thread; `wake` ends a wait for work."""
 
-    def __init__(self, settings: Settings, checks: Checks, sendings: Sendings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        checks: Checks,
+        sendings: Sendings,
+        monitoring: Monitoring | None = None,
+    ) -> None:
         self.name = f"{socket.gethostname()[:20]}-{os.getpid()}-{secrets.token_hex(3)}"
         self._settings = settings
         self._checks = checks
         self._sendings = sendings
+        self._monitoring = monitoring
         self._opt_out = OptOutFile(settings.opt_out_file)
         self._opt_out.now()
         self._trust = (
@@ -73,6 +82,11 @@ class Worker:
         self._checks.sweep()
         life = threading.Thread(target=self._live, name="life", daemon=True)
         life.start()
+        if self._monitoring is not None:
+            rounds = (self._stopping, self.wake)
+            threading.Thread(
+                target=self._monitoring.run, args=rounds, name="monitors", daemon=True
+            ).start()
         while not self._stopping.is_set():
             self._wake.clear()
             while not self._stopping.is_set() and self._take():
@@ -155,13 +169,15 @@ class Worker:
         """Asked of each address once: the answer holds for the check."""
         inner = anywhere if self._settings.allow_private else only_public
         known: dict[str, str | None] = {}
+        # How often strangers led us there is no reason not to look at one's own server.
+        ours = check.client == CLIENT
 
         def ask(address: str) -> str | None:
             if (reason := inner(address)) is not None:
                 return reason
             if self._opt_out.now().has_address(address):
                 return Wording("{address} asked not to be looked at", address=address)
-            if not self._checks.visit(
+            if not ours and not self._checks.visit(
                 check.id, address, self._settings.per_address, self._settings.caps.window
             ):
                 return Wording(

@@ -61,6 +61,7 @@ class Check:
     determined: bool | None
     grade: str | None
     worst: str | None
+    client: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +144,12 @@ class Checks:
             if known is not None:
                 return known
             refusal = _room(connection, new, caps, now)
-            return refusal or _insert(connection, new, now)
+            return refusal or inserted(connection, new, now)
 
     def add(self, new: New) -> Check:
         """For our own purposes: it always gets in."""
         with self._database.write() as connection:
-            return _insert(connection, new, self.clock())
+            return inserted(connection, new, self.clock())
 
     # --- read
 
@@ -338,7 +339,8 @@ def _check(row: Row[Any]) -> Check:
     return Check(**{**values, "state": State(values["state"])})
 
 
-def _insert(connection: Connection, new: New, now: float) -> Check:
+def inserted(connection: Connection, new: New, now: float) -> Check:
+    """A check that waits, as a part of a transaction."""
     id = new_id()
     connection.execute(
         insert(CHECKS).values(

@@ -101,6 +101,36 @@ ARRIVALS = Table(
     Index(None, "client", "sending"),
 )
 
+#: What is looked at on a schedule, by its title. `digest` is of the question: another one is due at
+#: once. `check_id` is the check under way, `last` the last with a report, `looked` when one ended,
+#: `error` why that had none; `memory` is who judges's own, `certificates` those that were served.
+MONITORS = Table(
+    "monitors",
+    METADATA,
+    Column("title", String(200), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("due", Double, nullable=False),
+    Column("check_id", String(16)),
+    Column("last", String(16)),
+    Column("looked", Double),
+    Column("error", Text),
+    Column("memory", Text, nullable=False),
+    Column("certificates", Text, nullable=False),
+    Index(None, "due"),
+)
+
+#: What is to be told of monitors, until it is handed over; not before `not_before`.
+MESSAGES = Table(
+    "messages",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("channel", String(16), nullable=False),
+    Column("created", Double, nullable=False),
+    Column("not_before", Double, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Index(None, "channel", "id"),
+)
+
 META = Table(
     "meta",
     METADATA,
