@@ -35,7 +35,7 @@ from letterlock.web.handed_over import written as settings_written
 from letterlock.web.settings import Settings
 from letterlock.web.store.checks import Checks, New, Outcome
 from letterlock.web.store.database import Database
-from letterlock.web.store.monitors import Judged, Monitors
+from letterlock.web.store.monitors import UNDER_WAY, Judged, Monitors
 from tests.findings.sample import NOW, certificate, good, handshake, target
 from tests.web.running import DEADLINE, Running, serving
 
@@ -78,6 +78,15 @@ def test_each_that_is_due_is_begun_once(open_it: Open) -> None:
     assert begin(monitors(open_it(), clock)) == [], "nor by one that begins anew"
     clock.now += 3601
     assert begin(workers[0]) == [], "they are under way"
+
+
+def test_strangers_wait_for_few_of_them(open_it: Open) -> None:
+    clock = Clock()
+    store = monitors(open_it(), clock)
+    many = {f"{n}.example": New(f"{n}.example", "s", "{}", f"{n}") for n in range(UNDER_WAY + 2)}
+    store.keep_only(many, [])
+    assert len(store.begin(many, dict.fromkeys(many, 60.0))) == UNDER_WAY
+    assert store.begin(many, dict.fromkeys(many, 60.0)) == []
 
 
 def test_each_is_judged_once_and_told_once(open_it: Open) -> None:
@@ -388,7 +397,6 @@ def test_a_certificate_that_changes_is_told_once_and_once_when_it_is_over(tmp_pa
                 server.certificate = right
                 looked(service, tmp_path / "data", again=True)
                 hook.wait(2)
-                looked(service, tmp_path / "data", again=True)
                 dates = events_of(service.get("/status.ics").text)
                 log = service.log.read_text()
             began, over = hook.got

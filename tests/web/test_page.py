@@ -34,6 +34,18 @@ PICTURES = TOP / "docs/pictures"
 expect.set_options(timeout=PATIENCE)
 
 
+MONITORS = """
+[[monitor]]
+target = "127.0.0.79"
+title = "Our mail server that has quite a name"
+ports = [993]
+depth = "verdict"
+
+[[monitor]]
+target = "gone.invalid"
+"""
+
+
 @dataclass(frozen=True)
 class Scene:
     """A machine with Postfix and Dovecot as they come, a service on it, a browser beside it; `data`
@@ -97,8 +109,10 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         limits = ("--allow-private", "--per-client", "1000", "--per-target", "1000", "--reuse", "0")
         ca = ("--ca-file", "/root/delivery/root.pem")
         machine.delivery()
+        (folder / "monitors.toml").write_text(MONITORS)
+        monitors = ("--monitors", "monitors.toml")
         with (
-            serving(folder, *limits, *ca, inside=inside) as service,
+            serving(folder, *limits, *ca, *monitors, inside=inside) as service,
             chromium(folder, pid) as browser,
         ):
             yield Scene(machine, service, browser, folder / "data")
@@ -180,7 +194,14 @@ def test_every_page_on(name: str, settings: dict[str, object], scene: Scene) -> 
     bad = scene.stored("mail.sample.example", _sample())
     failed = scene.stored("gone.example", error="gone.example cannot be resolved")
     with scene.page(**settings) as page:  # type: ignore[arg-type]
-        for path in ("/", "/about", f"/c/{bad}", f"/c/{failed}", "/t/mail.sample.example"):
+        for path in (
+            "/",
+            "/about",
+            f"/c/{bad}",
+            f"/c/{failed}",
+            "/t/mail.sample.example",
+            "/status",
+        ):
             page.goto(f"{scene.service.url}{path}")
             if page.locator("details").count():
                 page.locator("details").first.evaluate("one => one.open = true")

@@ -14,6 +14,8 @@ from letterlock.web.store.checks import Check, Checks, New, State, inserted
 from letterlock.web.store.database import Database
 from letterlock.web.store.tables import CHECKS, MESSAGES, MONITORS
 
+#: Monitors' checks under way at once: strangers' wait in the same queue.
+UNDER_WAY = 5
 #: Seconds for which a message is with the worker that tells it: longer than any channel takes; and
 #: after which one that was not taken is tried again.
 _TELLING, _AGAIN = 180.0, 60.0
@@ -92,14 +94,19 @@ class Monitors:
         return {row.title: Monitored(**row._mapping) for row in rows}
 
     def begin(self, questions: Mapping[str, New], every: Mapping[str, float]) -> list[Check]:
-        """A check of each that is due and has none under way. One that was missed is not made up
-        for."""
+        """A check of each that is due and has none under way, as far as there is room. One that
+        was missed is not made up for."""
         now = self.clock()
         begun = []
         with self._database.write() as connection:
+            busy = connection.execute(
+                select(func.count()).where(MONITORS.c.check_id.is_not(None))
+            ).scalar_one()
             due = (
                 select(MONITORS.c.title, MONITORS.c.digest)
                 .where(MONITORS.c.due <= now, MONITORS.c.check_id.is_(None))
+                .order_by(MONITORS.c.due)
+                .limit(max(0, UNDER_WAY - busy))
                 .with_for_update(skip_locked=True)
             )
             for title, digest in connection.execute(due).all():
