@@ -32,6 +32,8 @@ from letterlock.report.result import Result
 from letterlock.web.certificate_ends import calendar, ends, read, written
 from letterlock.web.handed_over import read as settings_read
 from letterlock.web.handed_over import written as settings_written
+from letterlock.web.monitoring import Look, Monitoring, Reporter
+from letterlock.web.monitors import Monitor, MonitorsFile
 from letterlock.web.settings import Settings
 from letterlock.web.store.checks import Checks, New, Outcome
 from letterlock.web.store.database import Database
@@ -128,6 +130,26 @@ def test_each_is_judged_once_and_told_once(open_it: Open) -> None:
     assert one.take("mail") is not None, "each channel for itself"
     clock.now += 3600
     assert [each.target for each in one.begin(QUESTIONS, EVERY)] == [taken.target]
+
+
+def test_a_report_that_cannot_be_read_is_no_look(open_it: Open) -> None:
+    """Another letterlock's, on the same database: no fault is over for that."""
+    database, looks = open_it(), []
+
+    def judge(memory: str, look: Look) -> tuple[str, bytes | None]:
+        looks.append(look)
+        return memory, None
+
+    file = MonitorsFile((Monitor("a.example"),))
+    checks = Checks(database)
+    made = Monitoring(file, Reporter(judge, {}), Monitors(database), checks, "https://c")
+    assert made.round()
+    taken = checks.claim("w")
+    assert taken is not None
+    checks.finish(taken, "w", Outcome(b'{"format": 99}', None, True, "A", None))
+    assert not made.round()
+    (look,) = looks
+    assert (look.results, look.error, look.report) == ((), "its report cannot be read", "")
 
 
 def test_a_file_that_changed(open_it: Open) -> None:

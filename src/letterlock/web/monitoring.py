@@ -95,7 +95,9 @@ class Monitoring:
         self._monitors.conclude(monitor, check, judged, self._reporter.channels)
 
     def _judged(self, monitor: Monitored, check: Check) -> Judged:
-        results, error = self._results(check), check.error
+        results = self._results(check)
+        # What was not seen is not over.
+        error = check.error or (None if results else "its report cannot be read")
         report = f"{self._public_url}/c/{check.id}" if self._public_url and results else ""
         look = Look(
             monitor.title, datetime.fromtimestamp(check.finished or check.created, UTC), results,
