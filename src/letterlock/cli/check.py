@@ -35,6 +35,7 @@ from letterlock.cli.check_probing import (
     Profiles,
     Rate,
     ResolverOption,
+    Roots,
     Server,
     Timeout,
     manners,
@@ -101,12 +102,7 @@ def check(
         str | None,
         typer.Option(metavar="NAME", help="Send and verify this name instead of the target's own."),
     ] = None,
-    ca_file: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Trust the roots in FILE instead of the system's and Mozilla's."
-        ),
-    ] = None,
+    ca_file: Roots = None,
     port: Annotated[
         list[int] | None,
         typer.Option(

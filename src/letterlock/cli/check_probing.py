@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -56,6 +57,14 @@ Mx = Annotated[
 Dns = Annotated[
     bool,
     typer.Option("--dns", help="Ask DNS about hosts too: TLSA records of each port looked at."),
+]
+Roots = Annotated[
+    Path | None,
+    typer.Option(
+        "--ca-file",
+        metavar="FILE",
+        help="Trust the roots in FILE instead of the system's and Mozilla's.",
+    ),
 ]
 ResolverOption = Annotated[
     str | None,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from letterlock.cli.check_probing import Roots
 from letterlock.cli.serve_monitors import monitors_file, reporter
 from letterlock.cli.verb import verb
 from letterlock.model.errors import InputError
@@ -112,12 +113,7 @@ def serve(
         str | None,
         typer.Option(metavar="ADDRESS", help="Ask this resolver about mail domains."),
     ] = None,
-    ca_file: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Trust the roots in FILE instead of the system's and Mozilla's."
-        ),
-    ] = None,
+    ca_file: Roots = None,
     workers: Annotated[
         int, typer.Option("--checks", metavar="N", help="Checks at once.", min=1, max=200)
     ] = 20,
