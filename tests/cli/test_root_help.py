@@ -1,13 +1,15 @@
-"""`letterlock --help`: what typer would print, without typer."""
+"""The command itself: `letterlock --help` is what typer would print, without typer."""
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 
 import pytest
 
 from letterlock import __version__
+from letterlock.cli.main import run
 from letterlock.cli.root import app
 from letterlock.cli.root_help import root_help
 
@@ -49,3 +51,19 @@ def test_nothing_heavy_is_imported(argument: str, said: str) -> None:
     )
     assert said in done.stdout
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("words", "patient"), [(["check", "--help"], True), (["serve", "--help"], False)]
+)
+def test_only_a_short_run_lets_garbage_lie(
+    words: list[str], patient: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = gc.get_threshold()
+    monkeypatch.setattr(sys, "argv", ["letterlock", *words])
+    try:
+        with pytest.raises(SystemExit):
+            run()
+        assert (gc.get_threshold() != before) is patient
+    finally:
+        gc.set_threshold(*before)

@@ -47,14 +47,17 @@ rolled back.
 
 #: Set by the shell's completion, whatever stands on the command line.
 _COMPLETING = "_LETTERLOCK_COMPLETE"
+#: Verbs that run until they are ended.
+_STAYING = (["serve"], ["listen"])
 
 
 def run() -> None:
     """The entry point of the command `letterlock`. What can be said without typer, which takes
     several times as long to import as Python to start, is."""
-    # Looking for garbage after every 700 objects is a tenth of a short run, and finds none.
-    gc.set_threshold(100_000)
     asked = sys.argv[1:]
+    if asked[:1] not in _STAYING:
+        # Looking for garbage after every 700 objects takes time, and in a short run finds none.
+        gc.set_threshold(100_000)
     if asked in (["--help"], ["-h"]) and _COMPLETING not in os.environ:
         from letterlock.cli.root_help import root_help
 
