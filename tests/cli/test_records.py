@@ -192,11 +192,13 @@ def serve(listener: socket.socket, context: ssl.SSLContext) -> None:
 def test_from_a_file_nothing_is_visited(published: Published) -> None:
     done = published.machine.warm_letterlock(
         "records", "unheard-of.example.com", "--cert", f"/etc/ssl/certs/{HOSTNAME}.crt",
-        "--port", "25", "--port", "587", *_CAA,
+        "--port", "25", "--port", "587",
+        "--caa", "LetsEncrypt.org; accounturi=https://a.example/Acct/1",
     )  # fmt: skip
     assert done.status == 0, done.complaints
     assert done.text.count("IN TLSA 3 1 1 ") == 2
-    assert '\nunheard-of.example.com. 3600 IN CAA 0 issue "letsencrypt.org"' in done.text
+    issuer = '"letsencrypt.org; accounturi=https://a.example/Acct/1"'
+    assert f"\nunheard-of.example.com. 3600 IN CAA 0 issue {issuer}" in done.text
     assert "SRV" not in done.text
 
 
@@ -216,6 +218,7 @@ def test_the_policy_alone(published: Published) -> None:
         ((HOSTNAME, "--address", "www.example.com"), 2, "is not an address"),
         ((HOSTNAME, "--report-to", "postmaster"), 2, "neither a mailto: nor an https: address"),
         ((HOSTNAME, "--caa", "https://letsencrypt.org"), 2, "is not the domain of a CA"),
+        ((HOSTNAME, "--caa", 'a.example; a="'), 2, "that no zone file holds as it is"),
         ((HOSTNAME, "--ttl", "0"), 2, "--ttl 0 is not between 1 and"),
         ((HOSTNAME, "--max-age", "-1"), 2, "--max-age -1 is not between 0 and"),
         ((HOSTNAME, "--port", "8025"), 2, "port 8025 is none of the mail ports; say --cert"),

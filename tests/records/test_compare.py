@@ -100,6 +100,36 @@ def test_issuers() -> None:
     assert told(caa=replace(CAA, records=(other,))) == ["CAA missing"]
 
 
+URI = ("accounturi", "https://a.example/Acct/1")
+
+
+@pytest.mark.parametrize(
+    ("wished", "there", "state"),
+    [
+        ("letsencrypt.org", CaaIssuer("letsencrypt.org", (URI,)), "published"),
+        (
+            "letsencrypt.org; accounturi=https://a.example/Acct/1",
+            CaaIssuer("letsencrypt.org", (URI,)),
+            "published",
+        ),
+        (
+            "letsencrypt.org; accounturi=https://a.example/Acct/1",
+            CaaIssuer("letsencrypt.org"),
+            "missing",
+        ),
+        (";", CaaIssuer(""), "published"),
+        (";", CaaIssuer("letsencrypt.org"), "missing"),
+    ],
+)
+def test_conditions_of_an_issuer(wished: str, there: CaaIssuer, state: str) -> None:
+    found = wanted(HOST, SERVING, [], [], [wished])
+    caa = Answer("example.com", (CaaRecord(0, "issue", "x", there),), SECURE)
+    known = {AT: Answer(AT, (record(),), SECURE)}
+    published = Published(known, {}, {}, CaaFacts(caa, caa), {}, {})
+    (standing,) = (one for one in compare(found, published, SERVING, []) if one.type == "CAA")
+    assert standing.state == state
+
+
 def test_policies() -> None:
     assert told(sts=StsFacts(answer())) == ["TXT missing"]
     testing = replace(STS, policy=replace(POLICY, mode=StsMode.TESTING))

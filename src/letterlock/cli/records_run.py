@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from letterlock.cli.certificate_options import password_provider, trust_store
 from letterlock.model.certificate import Certificate, KeyType
@@ -32,6 +33,8 @@ from letterlock.wire.promises.caa import read_issuer
 from letterlock.wire.promises.malformed import MalformedError
 from letterlock.wire.promises.sts import LONGEST, read_policy
 from letterlock.wire.promises.tls_rpt import VERSION, read_tls_rpt
+
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +92,6 @@ def options(
         raise InputError("--cert looks at no server: it does not go with --address")
     if report_to is not None:
         _checked("--report-to", lambda: read_tls_rpt([f"v={VERSION}; rua={report_to}"]))
-    for each in caa or ():
-        _checked("--caa", partial(read_issuer, each))
     if not 0 <= max_age <= LONGEST:
         raise InputError(f"--max-age {max_age} is not between 0 and {LONGEST} seconds")
     return Options(
@@ -107,15 +108,24 @@ def options(
         mx=tuple(each.lower().rstrip(".") for each in mx or ()),
         policy_host=host_name(policy_host) if policy_host is not None else None,
         report_to=report_to,
-        caa=tuple(each.strip().lower() for each in caa or ()),
+        caa=tuple(dict.fromkeys(map(_issuer, caa or ()))),
         resolver=Resolver.parse(resolver) if resolver is not None else None,
         ca_file=ca_file,
     )
 
 
-def _checked(option: str, read: Callable[[], object]) -> None:
+def _issuer(text: str) -> str:
+    """The value of an issue record; what stands in it as an account's URI is of its own case."""
+    issuer = _checked("--caa", partial(read_issuer, text))
+    if '"' in text or "\\" in text:
+        raise InputError(f"--caa {text!r} has a character that no zone file holds as it is")
+    parts = (issuer.domain, *(f"{name}={value}" for name, value in issuer.parameters))
+    return "; ".join(parts) or ";"
+
+
+def _checked(option: str, read: Callable[[], _Read]) -> _Read:
     try:
-        read()
+        return read()
     except MalformedError as error:
         raise InputError(f"{option}: {error.what}") from None
 

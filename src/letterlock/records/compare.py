@@ -12,6 +12,8 @@ from letterlock.model.certificate import Certificate
 from letterlock.model.dns_facts import Answer, HostAddresses, TlsaRecord
 from letterlock.model.dns_promises import (
     CaaFacts,
+    CaaIssuer,
+    CaaRecord,
     SrvRecord,
     StsFacts,
     StsPolicy,
@@ -168,18 +170,25 @@ def _caa(records: Sequence[Record], caa: CaaFacts) -> Iterator[Standing]:
     if isinstance(caa.found, Unknown):
         yield from _not_known(records, caa.found)
         return
-    present = bool(caa.found.records)
     for record in records:
-        issuer = read_issuer(record.data.split('"')[1])
-        reason = why_not(caa.found.records, (issuer.domain,), wildcard=False)
-        if not present:
-            yield _standing(record, State.MISSING, "publish it")
-        elif reason:
-            yield _standing(
-                record, State.MISSING, f"publish it: at {caa.found.name} {reason} alone"
-            )
+        missing = _caa_missing(caa.found, read_issuer(record.data.split('"')[1]))
+        if missing:
+            yield _standing(record, State.MISSING, missing)
         else:
             yield _standing(record, State.PUBLISHED, f"at {caa.found.name}")
+
+
+def _caa_missing(found: Answer[CaaRecord], issuer: CaaIssuer) -> str:
+    """What is to be done before a CA may issue on just these conditions; empty: nothing."""
+    if not found.records:
+        return "publish it"
+    reason = why_not(found.records, (issuer.domain,), wildcard=False)
+    if reason and issuer.domain:
+        return f"publish it: at {found.name} {reason} alone"
+    said = [one.issuer for one in found.records if one.tag == "issue"]
+    if issuer not in said and (issuer.parameters or not issuer.domain):
+        return f"publish it in place of what is at {found.name}: that says something else"
+    return ""
 
 
 def _sts(domain: Domain, found: Wanted, sts: StsFacts) -> Iterator[Standing]:
