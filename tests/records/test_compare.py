@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from letterlock.certs.tlsa import Selector, Usage, tlsa
-from letterlock.model.dns_facts import Answer, TlsaRecord
+from letterlock.model.dns_facts import Answer, Security, TlsaRecord
 from letterlock.model.dns_promises import (
     CaaFacts,
     CaaIssuer,
@@ -20,8 +20,8 @@ from letterlock.model.dns_promises import (
 from letterlock.model.service import IMAPS
 from letterlock.model.unknown import Unknown
 from letterlock.records.compare import Published, compare
-from letterlock.records.wanted import Serving, wanted
-from tests.findings.test_exchange import FAILED, SECURE, answer, host
+from letterlock.records.wanted import Serving, policy_of, wanted
+from tests.findings.test_exchange import BOGUS, FAILED, SECURE, answer, host
 from tests.records.test_wanted import DOMAIN, ECDSA, HOST, POLICY, STAGED
 
 AT = f"_993._tcp.{HOST}."
@@ -50,10 +50,11 @@ def told(
     sts: StsFacts = STS,
     rpt: TlsRptFacts = RPT,
     staged: bool = False,
+    security: Security = SECURE,
 ) -> list[str]:
     """All that is not just published."""
     found = wanted(HOST, SERVING, [STAGED] if staged else [], [DOMAIN])
-    known = Answer(AT, records or (record(),), SECURE)
+    known = Answer(AT, records or (record(),), security)
     answered = known if tlsa is None else tlsa
     published = Published(
         {AT: answered}, {SRV_AT: srv}, {}, CaaFacts(caa, caa), {"example.com": sts},
@@ -90,6 +91,8 @@ def test_a_rollover_step_by_step() -> None:
 def test_services() -> None:
     elsewhere = replace(SRV, records=(SrvRecord(0, 1, 993, "b.example"),))
     assert told(srv=elsewhere) == ["SRV missing"]
+    old_port = replace(SRV, records=(SrvRecord(0, 1, 10993, HOST),))
+    assert told(srv=old_port) == ["SRV missing", "SRV stale"]
     declined = replace(SRV, records=(SrvRecord(0, 0, 0, "."),))
     assert told(srv=declined) == ["SRV missing", "SRV stale"]
 
@@ -135,7 +138,17 @@ def test_policies() -> None:
     testing = replace(STS, policy=replace(POLICY, mode=StsMode.TESTING))
     assert told(sts=testing) == ["TXT missing", "TXT stale"]
     assert told(sts=replace(STS, fault="answers 404")) == ["TXT missing", "TXT stale"]
+    longer = replace(STS, policy=replace(POLICY, max_age=86400))
+    assert told(sts=longer) == ["TXT missing", "TXT stale"]
     assert told(rpt=TlsRptFacts(answer())) == ["TXT missing"]
+
+
+def test_a_record_that_is_there_before_its_policy_is_not_stale() -> None:
+    text = f"v=STSv1; id={policy_of(DOMAIN).id}"
+    early = StsFacts(answer(text), policy_of(DOMAIN).id, "answers 404", policy=FAILED)
+    assert told(sts=early) == ["TXT missing"]
+    twice = StsFacts(answer(text, "v=STSv1; id=1", "v=spf1 -all"), "", "2 records", policy=FAILED)
+    assert told(sts=twice) == ["TXT missing", "TXT stale"]
 
 
 def test_what_is_not_answered_is_not_missing() -> None:
@@ -143,12 +156,30 @@ def test_what_is_not_answered_is_not_missing() -> None:
         tlsa=FAILED, srv=FAILED, caa=FAILED, sts=StsFacts(FAILED), rpt=TlsRptFacts(FAILED)
     )
     assert unknown == ["TLSA unknown", "CAA unknown", "SRV unknown", "TXT unknown", "TXT unknown"]
+    assert told(sts=replace(STS, policy=FAILED)) == ["TXT unknown"]
+
+
+def test_a_bogus_answer_is_nobody_s() -> None:
+    texts = answer("v=STSv1; id=1", security=BOGUS)
+    unknown = told(
+        record(),
+        security=BOGUS,
+        srv=replace(SRV, security=BOGUS),
+        caa=replace(CAA, security=BOGUS),
+        sts=StsFacts(texts),
+        rpt=TlsRptFacts(texts),
+    )
+    assert unknown == ["TLSA unknown", "CAA unknown", "SRV unknown", "TXT unknown", "TXT unknown"]
 
 
 def test_the_way_to_the_policy() -> None:
     domain = replace(DOMAIN, policy_host="www.example.com")
     found = wanted(HOST, SERVING, [], [domain])
-    for there, state in ((host(), "published"), (host("x", answer(), answer()), "missing")):
+    for there, state in (
+        (host(), "published"),
+        (host("x", answer(), answer()), "missing"),
+        (host("x", FAILED, answer()), "unknown"),
+    ):
         published = Published(
             {AT: Answer(AT, (record(),), SECURE)}, {SRV_AT: SRV},
             {"mta-sts.example.com.": there}, CaaFacts(CAA, CAA), {"example.com": STS},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from letterlock.certs.caa import why_not
 from letterlock.certs.tlsa import Matching, Selector, Usage, tlsa
@@ -19,9 +20,12 @@ from letterlock.model.dns_promises import (
     StsPolicy,
     TlsRptFacts,
 )
-from letterlock.model.unknown import Unknown
-from letterlock.records.wanted import Domain, Record, Serving, Wanted, by_name
+from letterlock.model.unknown import Cause, Unknown
+from letterlock.records.wanted import Domain, Record, Serving, Wanted, by_name, policy_of, quoted
 from letterlock.wire.promises.caa import read_issuer
+from letterlock.wire.promises.sts import is_sts
+
+_Kind = TypeVar("_Kind")
 
 
 class State(StrEnum):
@@ -66,9 +70,9 @@ def compare(
     told: list[Standing] = []
     for (name, kind), records in by_name(found.records).items():
         if kind == "TLSA":
-            told += _tlsa(name, records, published.tlsa[name], _fitting(name, serving))
+            told += _tlsa(name, records, _believed(published.tlsa[name]), _fitting(name, serving))
         elif kind == "SRV":
-            told += _srv(name, records, published.srv[name])
+            told += _srv(name, records, _believed(published.srv[name]))
         elif kind == "CNAME":
             told += _cname(records, published.cname[name])
         elif kind == "CAA":
@@ -77,6 +81,13 @@ def compare(
         told += _sts(domain, found, published.sts[domain.name])
         told += _reports(domain, found, published.tls_rpt[domain.name])
     return tuple(told)
+
+
+def _believed(answer: Answer[_Kind] | Unknown) -> Answer[_Kind] | Unknown:
+    """Who validates has nothing of a bogus answer."""
+    if isinstance(answer, Unknown) or not answer.bogus:
+        return answer
+    return Unknown(f"the signatures of {answer.name} are broken", Cause.DNS_FAILURE)
 
 
 def _tlsa(
@@ -167,15 +178,16 @@ def _cname(records: Sequence[Record], host: HostAddresses) -> Iterator[Standing]
 
 def _caa(records: Sequence[Record], caa: CaaFacts) -> Iterator[Standing]:
     """One that stands at a name above does as well."""
-    if isinstance(caa.found, Unknown):
-        yield from _not_known(records, caa.found)
+    found = _believed(caa.found)
+    if isinstance(found, Unknown):
+        yield from _not_known(records, found)
         return
     for record in records:
-        missing = _caa_missing(caa.found, read_issuer(record.data.split('"')[1]))
+        missing = _caa_missing(found, read_issuer(record.data.split('"')[1]))
         if missing:
             yield _standing(record, State.MISSING, missing)
         else:
-            yield _standing(record, State.PUBLISHED, f"at {caa.found.name}")
+            yield _standing(record, State.PUBLISHED, f"at {found.name}")
 
 
 def _caa_missing(found: Answer[CaaRecord], issuer: CaaIssuer) -> str:
@@ -194,8 +206,12 @@ def _caa_missing(found: Answer[CaaRecord], issuer: CaaIssuer) -> str:
 def _sts(domain: Domain, found: Wanted, sts: StsFacts) -> Iterator[Standing]:
     name = f"_mta-sts.{domain.name}."
     (record,) = (one for one in found.records if (one.name, one.type) == (name, "TXT"))
-    if isinstance(sts.record, Unknown):
-        yield from _not_known([record], sts.record)
+    published = _believed(sts.record)
+    if isinstance(published, Unknown):
+        yield from _not_known([record], published)
+        return
+    if isinstance(sts.policy, Unknown) and not sts.fault:
+        yield from _not_known([record], sts.policy)
         return
     live = sts.in_force
     if live is not None and _same(live, domain.policy):
@@ -204,9 +220,14 @@ def _sts(domain: Domain, found: Wanted, sts: StsFacts) -> Iterator[Standing]:
     if live is None and not sts.fault:
         yield _standing(record, State.MISSING, "publish the policy, then this record")
         return
-    yield _standing(record, State.MISSING, "publish the policy, then this record in its place")
     reason = f"its policy is another (mode {live.mode.value})" if live else sts.fault
-    yield Standing(name, "TXT", f"v=STSv1; id={sts.id}", State.STALE, reason)
+    if sts.id == policy_of(domain).id:
+        yield _standing(record, State.MISSING, f"it is there, publish the policy: {reason}")
+        return
+    yield _standing(record, State.MISSING, "publish the policy, then this record in its place")
+    for text in filter(is_sts, published.records):
+        if quoted(text) != record.data:
+            yield Standing(name, "TXT", quoted(text), State.STALE, reason)
 
 
 def _same(one: StsPolicy, other: StsPolicy) -> bool:
@@ -218,8 +239,9 @@ def _reports(domain: Domain, found: Wanted, facts: TlsRptFacts) -> Iterator[Stan
     """Wherever reports go, they go."""
     name = f"_smtp._tls.{domain.name}."
     (record,) = (one for one in found.records if one.name == name)
-    if isinstance(facts.record, Unknown):
-        yield from _not_known([record], facts.record)
+    published = _believed(facts.record)
+    if isinstance(published, Unknown):
+        yield from _not_known([record], published)
     elif facts.addresses:
         yield _standing(record, State.PUBLISHED, f"to {', '.join(facts.addresses)}")
     else:
