@@ -12,12 +12,7 @@ from cryptography.x509.oid import NameOID
 from letterlock.certs.errors import CertificateError
 from letterlock.certs.x509 import load
 from letterlock.model.certificate import Certificate
-from letterlock.model.dns_promises import CaaRecord
-
-#: Tags that every CA knows (RFC 8659 section 4, RFC 9495, the CA/Browser Forum's contact tags).
-KNOWN_TAGS = frozenset(
-    ("issue", "issuewild", "iodef", "issuemail", "issuevmc", "contactemail", "contactphone")
-)
+from letterlock.model.dns_promises import CAA_TAGS, CaaRecord
 
 
 def issuer_of(chain: Sequence[Certificate]) -> tuple[str, tuple[str, ...]]:
@@ -56,7 +51,7 @@ def why_not(records: Sequence[CaaRecord], domains: Sequence[str], *, wildcard: b
     """Why a CA that goes by `domains` must not issue for a name; empty where it may. Conditions on
     accounts and methods are the CA's to see to. Without `domains`, what keeps every CA from it."""
     for record in records:
-        if record.critical and record.tag not in KNOWN_TAGS:
+        if record.critical and record.tag not in CAA_TAGS:
             return f"no CA may issue: {record} is critical, and unknown"
     told = [record for record in records if record.tag == "issue"]
     if wildcard:

@@ -8,7 +8,7 @@ from letterlock.findings.exchange import bogus
 from letterlock.findings.rule import define
 from letterlock.findings.unknowns import COULD_NOT_DETERMINE
 from letterlock.model.dns_facts import Answer, HostDns
-from letterlock.model.dns_promises import CaaRecord
+from letterlock.model.dns_promises import CAA_TAGS, CaaRecord
 from letterlock.model.facts import TargetFacts
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.unknown import Unknown
@@ -61,7 +61,6 @@ MISSING = define(
     postfix='Publish `0 issue "DOMAIN"` with the domain of the CA that is used: letterlock records '
     "prints it.",
 )
-_TAGS = ("issue", "issuewild", "iodef", "issuemail", "issuevmc", "contactemail", "contactphone")
 
 
 def caa(target: TargetFacts) -> Iterator[Finding]:
@@ -108,7 +107,7 @@ def _record(name: str, record: CaaRecord) -> Iterator[Finding]:
     if record.fault:
         text = Wording("{name}: {record}: {reason}", name=name, record=record, reason=record.fault)
         yield BROKEN.of_server(text, Severity.LOW)
-    elif record.tag not in _TAGS:
+    elif record.tag not in CAA_TAGS:
         severity = Severity.MEDIUM if record.critical else Severity.LOW
         text = Wording("{name}: {what}", name=name, what=str(record))
         yield UNKNOWN_TAG.of_server(text, severity)

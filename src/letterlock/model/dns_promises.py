@@ -6,11 +6,35 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from letterlock.model.service import Endpoint, Service
+from letterlock.model.service import (
+    IMAP,
+    IMAPS,
+    POP3,
+    POP3S,
+    SUBMISSION,
+    SUBMISSIONS,
+    Endpoint,
+    Service,
+)
 from letterlock.model.unknown import Unknown
 
 if TYPE_CHECKING:
     from letterlock.model.dns_facts import Answer, HostAddresses
+
+#: Of mail programs (RFC 6186 section 3, RFC 8314 section 5.1), those with TLS from the first byte
+#: first.
+SRV_SERVICES = {
+    "_submissions._tcp": SUBMISSIONS,
+    "_imaps._tcp": IMAPS,
+    "_pop3s._tcp": POP3S,
+    "_submission._tcp": SUBMISSION,
+    "_imap._tcp": IMAP,
+    "_pop3._tcp": POP3,
+}
+#: Tags that every CA knows (RFC 8659 section 4, RFC 9495, the CA/Browser Forum's contact tags).
+CAA_TAGS = frozenset(
+    ("issue", "issuewild", "iodef", "issuemail", "issuevmc", "contactemail", "contactphone")
+)
 
 
 class StsMode(StrEnum):

@@ -9,27 +9,10 @@ from dataclasses import dataclass, field
 from letterlock.certs.caa import issuer_of
 from letterlock.certs.tlsa import Tlsa, owner, tlsa, tlsa_of_key
 from letterlock.model.certificate import Certificate
-from letterlock.model.dns_promises import StsMode, StsPolicy
-from letterlock.model.service import (
-    IMAP,
-    IMAPS,
-    POP3,
-    POP3S,
-    SUBMISSION,
-    SUBMISSIONS,
-    Service,
-)
+from letterlock.model.dns_promises import SRV_SERVICES, StsMode, StsPolicy
+from letterlock.model.service import Service
 from letterlock.wire.promises.sts import policy_text
 
-#: As in RFC 6186 section 3 and RFC 8314 section 5.1, those with TLS from the first byte first.
-SRV_NAMES: dict[Service, str] = {
-    SUBMISSIONS: "_submissions._tcp",
-    IMAPS: "_imaps._tcp",
-    POP3S: "_pop3s._tcp",
-    SUBMISSION: "_submission._tcp",
-    IMAP: "_imap._tcp",
-    POP3: "_pop3._tcp",
-}
 #: Of a policy's digest that make an id; the RFC allows 32.
 _ID_LENGTH = 20
 
@@ -213,10 +196,10 @@ def _reports(domain: Domain) -> Section:
 
 
 def _services(host: str, domain: Domain, serving: Sequence[Serving]) -> Section:
-    ports = {each.service: each.port for each in serving if each.service in SRV_NAMES}
+    ports = {each.service: each.port for each in serving}
     records = tuple(
         Record(f"{name}.{domain.name}.", "SRV", f"0 1 {ports[service]} {host}.")
-        for service, name in SRV_NAMES.items()
+        for name, service in SRV_SERVICES.items()
         if service in ports
     )
     return Section(f"Where users of {domain.name} find it (RFC 8314, 6186)", records)

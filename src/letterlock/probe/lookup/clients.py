@@ -8,6 +8,7 @@ from typing import Any
 
 from letterlock.model.dns_facts import Answer, HostAddresses
 from letterlock.model.dns_promises import (
+    SRV_SERVICES,
     ClientFacts,
     ClientPage,
     ServicePromise,
@@ -15,7 +16,6 @@ from letterlock.model.dns_promises import (
     SrvSet,
 )
 from letterlock.model.errors import UndeterminedError
-from letterlock.model.service import IMAP, IMAPS, POP3, POP3S, SUBMISSION, SUBMISSIONS
 from letterlock.model.unknown import Unknown
 from letterlock.probe.fetch import Bounds
 from letterlock.probe.https import Page, UntrustedError, Web
@@ -24,15 +24,6 @@ from letterlock.probe.lookup.resolver import Resolver, text
 from letterlock.wire.promises.autoconfig import read_autoconfig
 from letterlock.wire.promises.malformed import MalformedError
 
-#: RFC 6186 section 3, RFC 8314 section 5.1.
-SRV_SERVICES = {
-    "_submissions._tcp": SUBMISSIONS,
-    "_submission._tcp": SUBMISSION,
-    "_imaps._tcp": IMAPS,
-    "_imap._tcp": IMAP,
-    "_pop3s._tcp": POP3S,
-    "_pop3._tcp": POP3,
-}
 _AUTODISCOVER = "_autodiscover._tcp"
 _BOUNDS = Bounds(128 * 1024, longest=10.0)
 #: Promises looked at: six services and as many of autoconfig, with a second host for each.
