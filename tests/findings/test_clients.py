@@ -26,6 +26,7 @@ from tests.findings.test_exchange import BOGUS, FAILED, SECURE, answer, domain, 
 PROMISE = ServicePromise("SRV _imaps._tcp", "a.example", 993, IMAPS)
 RECORDS = Answer("_imaps._tcp.example.com", (SrvRecord(0, 1, 993, "a.example"),), SECURE)
 NONE: Answer[SrvRecord] = Answer("_imaps._tcp.example.com", (), SECURE)
+NOT_ASKED = Unknown("an address", Cause.NOT_APPLICABLE)
 PAGE = ClientPage("autoconfig.example.com/mail/config-v1.1.xml", 200)
 
 
@@ -58,6 +59,30 @@ CASES: dict[str, tuple[ClientFacts, dict[str, str]]] = {
         facts(PROMISE, at=host("a.example", answer(), answer())),
         {"promised-host-missing": "medium"},
     ),
+    "an address that is not to be had": (
+        facts(PROMISE, at=HostAddresses("a.example", FAILED, answer())),
+        {"could-not-determine": "info"},
+    ),
+    "an address in a name's place": (
+        facts(PROMISE, at=HostAddresses("192.0.2.1", NOT_ASKED, NOT_ASKED)),
+        {},
+    ),
+    "another host without address": (facts(PROMISE, at=host("b.example", answer(), answer())), {}),
+    "Outlook's record alone": (
+        replace(facts(), srv=(SrvSet("_imaps._tcp", NONE), SrvSet("_autodiscover._tcp", RECORDS))),
+        {"srv-missing": "info"},
+    ),
+    "one of two not to be had": (
+        replace(facts(), srv=(SrvSet("_imaps._tcp", RECORDS), SrvSet("_imap._tcp", FAILED))),
+        {"could-not-determine": "info"},
+    ),
+    "an alias of a page": (
+        facts(
+            replace(PROMISE, source="autoconfig.example.com"),
+            at=host(ipv4=answer("192.0.2.1", aliases=("b.example",))),
+        ),
+        {},
+    ),
     "an alias": (
         facts(PROMISE, at=host(ipv4=answer("192.0.2.1", aliases=("b.example",)))),
         {"srv-names-alias": "low"},
@@ -76,7 +101,7 @@ def test_of_the_domain(case: str) -> None:
     known = replace(domain(host()), clients=clients)
     told = assess(replace(target(), endpoints=(), domain=known))
     assert {each.id: each.severity.value for each in told} == expected
-    assert clients_determined(known) is (case != "not to be had")
+    assert clients_determined(known) is ("to be had" not in case)
 
 
 def told_of(*served: EndpointFacts, promise: ServicePromise = PROMISE) -> dict[str, str]:
@@ -117,3 +142,5 @@ def test_what_is_not_the_promise_s() -> None:
     assert told_of(without, promise=replace(plain, tls=True)).keys() == {"promised-tls-missing"}
     closed = replace(good(SUBMISSIONS), handshake=Unknown("refused", Cause.CONNECTION_REFUSED))
     assert told_of(closed) == {}
+    elsewhere = replace(PROMISE, port=10993)
+    assert told_of(seen(Unknown("refused", Cause.CONNECTION_REFUSED)), promise=elsewhere) == {}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from letterlock.findings.exchange import bogus
+from letterlock.findings.exchange import bogus, unanswered
 from letterlock.findings.reach import FAULTS, answered
 from letterlock.findings.rule import define
 from letterlock.findings.unknowns import COULD_NOT_DETERMINE
 from letterlock.model.certificate import ChainFault
 from letterlock.model.dns_facts import Answer, DomainFacts, HostAddresses
-from letterlock.model.dns_promises import ClientFacts, ServicePromise
+from letterlock.model.dns_promises import SRV_SERVICES, ClientFacts, ServicePromise
 from letterlock.model.facts import EndpointFacts, Handshake, TargetFacts
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.unknown import Cause, Unknown
@@ -120,8 +120,8 @@ def _records(found: ClientFacts, domain: str) -> Iterator[Finding]:
             yield COULD_NOT_DETERMINE.of_server(text, Severity.INFO)
         else:
             yield from bogus("SRV", each.answer)
-    known = [each.answer for each in found.srv if isinstance(each.answer, Answer)]
-    if len(known) == len(found.srv) and not any(one.records for one in known):
+    mail = [each.answer for each in found.srv if each.service in SRV_SERVICES]
+    if all(isinstance(one, Answer) and not one.records for one in mail):
         text = Wording("{domain} has no SRV records for mail", domain=domain)
         yield NO_SRV.of_server(text, Severity.INFO)
 
@@ -139,7 +139,9 @@ def _host(host: HostAddresses, told: list[ServicePromise]) -> Iterator[Finding]:
     if host.addresses or host.is_literal:
         return
     for one in known:
-        if isinstance(one, Answer):
+        if isinstance(one, Unknown):
+            yield unanswered(host.name, one)
+        else:
             yield from bogus("addresses", one)
     if all(isinstance(one, Answer) and not one.bogus for one in known):
         for promise in told:
@@ -175,6 +177,12 @@ def _words(promise: ServicePromise) -> str:
 
 
 def clients_determined(facts: DomainFacts) -> bool:
-    """Whether the resolver answered for every service."""
+    """Whether the resolver answered for every service, and led to every host."""
     found = facts.clients
-    return found is None or not any(isinstance(each.answer, Unknown) for each in found.srv)
+    if found is None:
+        return True
+    asked: list[object] = [each.answer for each in found.srv]
+    for host in found.hosts:
+        if not host.addresses and not host.is_literal:
+            asked += [host.ipv4, host.ipv6]
+    return not any(isinstance(one, Unknown) for one in asked)

@@ -175,10 +175,11 @@ def _hosts(mail: MailExchange) -> Iterator[Finding]:
             yield MX_UNRESOLVED.of_server(_absent(host), severity)
         for known in (host.ipv4, host.ipv6):
             if isinstance(known, Unknown) and known.cause is not Cause.NOT_APPLICABLE:
-                yield _unanswered(host.name, known)
+                yield unanswered(host.name, known)
 
 
-def _unanswered(name: str, known: Unknown) -> Finding:
+def unanswered(name: str, known: Unknown) -> Finding:
+    """An address that the resolver does not tell."""
     text = Wording("{name}: {what}", name=name, what=known.reason)
     return COULD_NOT_DETERMINE.of_server(text, Severity.INFO)
 
@@ -265,4 +266,4 @@ def host_security(target: TargetFacts) -> Iterator[Finding]:
         if isinstance(known, Answer):
             yield from bogus(kind, known)
         elif known.cause is not Cause.NOT_APPLICABLE:
-            yield _unanswered(host.name, known)
+            yield unanswered(host.name, known)
