@@ -29,11 +29,12 @@ def told(
     found: Answer[CaaRecord] | Unknown | None = None,
     addresses: HostAddresses | None = None,
     match: CaaMatch = MATCH,
+    wildcard: Answer[CaaRecord] | None = None,
 ) -> dict[str, str]:
     counts = Answer("example.com", records, SECURE) if found is None else found
     known = HostDns(
         "mail.example.com", "example.com", ResolverFacts("127.0.0.1", True), SECURE,
-        addresses or host(), caa=CaaFacts(counts, counts), issuers=(match,),
+        addresses or host(), caa=CaaFacts(counts, wildcard or counts), issuers=(match,),
     )  # fmt: skip
     told = assess(replace(target(good(SMTP)), host=known))
     return {each.id: each.severity.value for each in told}
@@ -56,6 +57,13 @@ def test_of_the_records(records: tuple[CaaRecord, ...], expected: dict[str, str]
 def test_of_the_issuer() -> None:
     refused = replace(MATCH, why_not="issue names letsencrypt.org")
     assert told(RECORD, match=refused) == {"caa-forbids-renewal": "medium"}
+    assert told(RECORD, match=replace(refused, issuer="")) == {"caa-forbids-renewal": "medium"}
+
+
+def test_of_the_records_that_count_for_a_wildcard() -> None:
+    above = Answer("example.com", (CaaRecord(0, "issuewild", "?", fault="is none"),), SECURE)
+    own = Answer("mail.example.com", (RECORD,), SECURE)
+    assert told(found=own, wildcard=above) == {"caa-malformed": "low"}
 
 
 def test_where_the_question_fails() -> None:

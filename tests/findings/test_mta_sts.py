@@ -9,11 +9,12 @@ import pytest
 from letterlock.findings.assess import assess
 from letterlock.findings.mta_sts import sts_determined
 from letterlock.model.certificate import ChainFault
-from letterlock.model.dns_facts import HostDns, ResolverFacts
+from letterlock.model.dns_facts import DomainFacts, HostDns, ResolverFacts
 from letterlock.model.dns_promises import StsFacts, StsForHost, StsMode, StsPolicy
 from letterlock.model.facts import EndpointFacts
 from letterlock.model.service import IMAPS, SMTP
 from letterlock.model.unknown import Cause, Unknown
+from tests.findings.deep import deep, served, with_tls
 from tests.findings.sample import good, handshake, target
 from tests.findings.test_exchange import BOGUS, FAILED, SECURE, answer, domain, host
 
@@ -33,6 +34,10 @@ CASES: dict[str, tuple[StsFacts | None, dict[str, str]]] = {
     "none": (StsFacts(answer()), {"mta-sts-missing": "info"}),
     "testing": (sts(TESTING), {"mta-sts-testing": "info"}),
     "withdrawn": (sts(NONE), {"mta-sts-withdrawn": "info"}),
+    "withdrawn, with hosts of before": (
+        sts(NONE, "b.example", max_age=60),
+        {"mta-sts-withdrawn": "info"},
+    ),
     "short": (sts(max_age=86399), {"mta-sts-short-lived": "low"}),
     "broken": (sts(fault="answers 404", policy=FAILED), {"mta-sts-broken": "medium"}),
     "a broken record beside a good policy": (
@@ -78,6 +83,18 @@ def test_of_the_domain(case: str) -> None:
     assert sts_determined(facts) is ("could-not-determine" not in expected)
 
 
+def told_of_exchange(found: StsFacts, facts: DomainFacts) -> dict[str, str]:
+    told = assess(replace(target(), endpoints=(), domain=replace(facts, sts=found)))
+    return {each.id: each.severity.value for each in told}
+
+
+def test_only_hosts_that_are_looked_at_are_held_against_it() -> None:
+    two = sts(ENFORCE, "a.example", "b.example")
+    assert told_of_exchange(two, domain(host(), left_out=1)) == {"could-not-determine": "info"}
+    literal = told_of_exchange(sts(), domain(host(), host("192.0.2.7", FAILED, FAILED)))
+    assert "mta-sts-mx-not-covered" not in literal
+
+
 def told_of(
     *served: EndpointFacts, mode: StsMode = ENFORCE, pattern: str | None = "a.example"
 ) -> list[str]:
@@ -120,3 +137,6 @@ def test_what_another_finding_tells_is_not_told_twice() -> None:
 def test_a_second_certificate_counts() -> None:
     second = handshake(ChainFault.EXPIRED)
     assert told_of(replace(good(SMTP), further=(second,)))
+    for sni, counts in (("a.example", True), (None, False)):
+        chains = (served(sni=sni), served(ChainFault.EXPIRED, sni=sni))
+        assert bool(told_of(with_tls(deep(SMTP), chains=chains))) is counts

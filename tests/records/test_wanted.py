@@ -11,7 +11,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.zone
 import trustme
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from letterlock.certs.tlsa import tlsa
@@ -128,6 +128,7 @@ def test_the_snippet_is_a_part_of_any_zone() -> None:
     assert (published.ttl, len(published)) == (3600, 2)
 
 
+@example("a" * 256)
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=600))
 def test_any_text_is_quoted(text: str) -> None:
     made = dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.TXT, quoted(text))

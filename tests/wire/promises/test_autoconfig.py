@@ -71,6 +71,7 @@ FETCHING = """<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>"""
         (config(server("imap", "mail example", 993, "SSL")), "the hostname 'mail example'"),
         (config(server("imap", "%EMAILLOCALPART%.a", 993, "SSL")), "the hostname"),
         (config(server("imap", "a..b", 993, "SSL")), "the hostname"),
+        (config(server("imap", "a." * 126 + "aa", 993, "SSL")), "the hostname"),
         (config(server("imap", "a", 0, "SSL")), "the port '0'"),
         (config(server("imap", "a", 65536, "SSL")), "the port '65536'"),
         (config(server("imap", "a", "٩", "SSL")), "the port"),

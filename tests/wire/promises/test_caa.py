@@ -20,6 +20,7 @@ from letterlock.wire.promises.malformed import MalformedError
         ("", "", ()),
         ("  ; ", "", ()),
         ("ca1.example.net; account=230123", "ca1.example.net", (("account", "230123"),)),
+        ("a.example; AccountURI=urn:A", "a.example", (("accounturi", "urn:A"),)),
         ("a.example; policy=", "a.example", (("policy", ""),)),
         (
             "a.example;accounturi=https://a.example/1; validationmethods=dns-01,ca-own",
@@ -49,6 +50,7 @@ def test_issuers(value: str, domain: str, parameters: tuple[tuple[str, str], ...
         ("a.example;; account=1", "is not TAG=VALUE"),
         ("a.example; accounturi=12", "is not a URI"),
         ("a.example; accounturi=https://a; accounturi=https://b", "stands there twice"),
+        ("a.example; validationmethods=dns-01; validationmethods=dns-01", "stands there twice"),
         ("a.example; validationmethods=dns-01, http-01", "is not TAG=VALUE"),
         ("a.example; validationmethods=", "is not a list of methods"),
     ],

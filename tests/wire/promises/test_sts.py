@@ -95,6 +95,7 @@ def test_none_needs_no_hosts() -> None:
         (GOOD.replace(b"604800", b"31557601"), "not 0 to 31557600"),
         (GOOD.replace(b"604800", "٣".encode()), "max_age"),
         (GOOD.replace(b"mail.", b"*.*."), "neither a host name nor"),
+        (GOOD.replace(b"mail.", b"a." * 128), "neither a host name nor"),
         (GOOD.replace(b"mail.", b"."), "neither a host name nor"),
         (GOOD.replace(b"mail.example.com", b"mx1.a, mx2.a"), "neither a host name nor"),
         (GOOD.replace(b"mail", b"m\xff"), "not UTF-8"),

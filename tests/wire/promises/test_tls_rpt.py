@@ -14,6 +14,7 @@ from letterlock.wire.promises.tls_rpt import read_tls_rpt
     ("text", "addresses"),
     [
         ("v=TLSRPTv1; rua=mailto:tls@example.com", ("mailto:tls@example.com",)),
+        ("v=TLSRPTv1; rua=MailTo:a@b.example", ("MailTo:a@b.example",)),
         ("v=TLSRPTv1;rua=https://example.com/v1/tlsrpt;", ("https://example.com/v1/tlsrpt",)),
         (
             "v=TLSRPTv1 ; x=y; rua=mailto:a@b.example , https://c.example",
