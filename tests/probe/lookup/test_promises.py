@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
-from letterlock.model.dns_facts import Answer, Security
+from letterlock.certs.trust import TrustStore
+from letterlock.model.dns_facts import Answer, DomainFacts, Security
 from letterlock.model.dns_promises import (
     CaaFacts,
     ClientFacts,
@@ -17,12 +19,14 @@ from letterlock.model.dns_promises import (
     StsPolicy,
     TlsRptFacts,
 )
-from letterlock.model.unknown import Unknown
+from letterlock.model.unknown import Cause, Unknown
 from letterlock.probe.fetch import Bounds
 from letterlock.probe.https import Web
 from letterlock.probe.lookup import sts as sts_module
 from letterlock.probe.lookup.caa import look_up_caa
 from letterlock.probe.lookup.clients import look_up_clients
+from letterlock.probe.lookup.domain import look_up_domain
+from letterlock.probe.lookup.promises import look_up_promises
 from letterlock.probe.lookup.resolver import Resolver
 from letterlock.probe.lookup.sts import POLICY_BOUNDS, look_up_sts
 from letterlock.probe.lookup.tls_rpt import look_up_tls_rpt
@@ -37,6 +41,7 @@ POLICY = b"version: STSv1\r\nmode: enforce\r\nmx: *.good.example\r\nmax_age: 604
 TXT = '"v=STSv1; id=1;"'
 #: Held back until a test is over, so that no server's thread sleeps.
 OVER = threading.Event()
+NO_WEB = Web(TrustStore.of([]), admits=lambda _address: False)
 
 
 def endless(_path: str) -> Iterator[bytes]:
@@ -133,11 +138,17 @@ def put_up_sts(dns: DnsLab, web: WebLab) -> None:
     web.site("127.0.4.1", "mta-sts.later.example", page(POLICY))
     dns.zone("foreign.example", f"_mta-sts TXT {TXT}", "mta-sts A 127.0.4.2")
     web.site("127.0.4.2", "mta-sts.foreign.example", page(POLICY), ca=web.strangers)
-    dns.zone("bogus.example", f"_mta-sts TXT {TXT}", "mta-sts A 127.0.2.1", signing=Signing.EXPIRED)
+    dns.zone("mixed.example", f"_mta-sts TXT {TXT}", "mta-sts A 127.0.4.2", "mta-sts A 127.0.4.3")
+    web.site("127.0.4.3", "mta-sts.mixed.example", page(POLICY))
+    dns.zone(
+        "bogus.example", f"_mta-sts TXT {TXT}", "mta-sts A 127.0.2.1", "_imaps._tcp SRV 0 0 993 a",
+        '_smtp._tls TXT "v=TLSRPTv1; rua=mailto:a@b.example"', signing=Signing.EXPIRED,
+    )  # fmt: skip
     dns.zone("half.example", f"_mta-sts TXT {TXT}", "mta-sts CNAME mta-sts.bogus.example.")
 
 
 def put_up_records(dns: DnsLab) -> None:
+    dns.zone("null.example", "@ MX 0 .", f"_mta-sts TXT {TXT}")
     dns.zone(
         "caa.example", '@ CAA 0 issue "letsencrypt.org"', "a A 127.0.0.1", "b.a A 127.0.0.1",
         'own CAA 0 issue "sectigo.com; accounturi=https://a/1;validationmethods=dns-01"',
@@ -155,7 +166,8 @@ def put_up_clients(dns: DnsLab, web: WebLab) -> None:
         "users.example", "@ A 127.0.5.9", "@ MX 10 mail", "mail A 127.0.5.1", "mail AAAA ::1",
         "_imaps._tcp SRV 10 0 993 mail", "_imaps._tcp SRV 5 0 10993 MAIL", "_imap._tcp SRV 0 0 0 .",
         "_submissions._tcp SRV 0 1 465 gone", "autoconfig A 127.0.5.2", "autodiscover A 127.0.5.3",
-        "_autodiscover._tcp SRV 0 0 443 autodiscover",
+        "_autodiscover._tcp SRV 0 0 443 autodiscover", "_autodiscover._tcp SRV 5 0 8443 mail",
+        "_pop3._tcp SRV 0 0 110 .",
     )  # fmt: skip
     autoconfig = {
         "/mail/config-v1.1.xml": page(
@@ -171,6 +183,12 @@ def put_up_clients(dns: DnsLab, web: WebLab) -> None:
         "_autodiscover._tcp SRV 0 0 443 autodiscover",
     )  # fmt: skip
     dns.zone("crowd.example", *(f"_imaps._tcp SRV {n} 0 993 h{n}" for n in range(20)))
+    dns.zone(
+        "many.example", *(f"_imaps._tcp SRV {n} 0 {1000 + n} h" for n in range(30)),
+        "autoconfig A 127.0.5.5", "autodiscover A 127.0.5.5",
+        "_autodiscover._tcp SRV 0 0 443 autodiscover",
+    )  # fmt: skip
+    web.site("127.0.5.5", "*.many.example", page(b"", status="503 Service Unavailable"))
     web.site("127.0.5.4", "careless.example", page(b"<clientConfig>", "text/xml"))
 
 
@@ -202,6 +220,7 @@ def test_hostile_servers(lab: Lab, name: str, monkeypatch: pytest.MonkeyPatch) -
         ("gone.example", "mta-sts.gone.example has no address"),
         ("closed.example", "mta-sts.closed.example: "),
         ("foreign.example", "certificate is not valid: unable to get local issuer"),
+        ("mixed.example", "certificate is not valid: unable to get local issuer"),
         ("split.example", "certificate is not valid: Hostname mismatch"),
         ("half.example", "mta-sts.half.example has no address"),
     ],
@@ -238,6 +257,41 @@ def test_an_address_that_is_not_admitted_is_not_gone_to(lab: Lab) -> None:
     found = lab.sts("good.example", admits=lambda address: not address.startswith("127."))
     assert found.fault == "mta-sts.good.example has no address that may be gone to"
     assert len(lab.web.asked) == asked
+
+
+def test_mozilla_s_roots_are_believed_too(lab: Lab) -> None:
+    trust = TrustStore.of([])
+    trust.mozilla = lab.web.trust()
+    web = Web(trust)
+    resolver = Resolver.parse(VALIDATING)
+    assert lab.machine.call(lambda: look_up_sts("good.example", resolver, web)).in_force is not None
+
+
+def test_a_web_server_whose_address_is_not_to_be_had_is_no_fault(lab: Lab) -> None:
+    found = lab.machine.call(
+        lambda: look_up_sts("good.example", Addressless(Resolver.parse(VALIDATING).servers), NO_WEB)
+    )
+    assert (found.id, found.fault) == ("1", "")
+    assert found.policy == Unknown("no answer", Cause.DNS_FAILURE)
+
+
+class Addressless(Resolver):
+    """Does not answer for addresses."""
+
+    def look_up(self, name: str, kind: str, read: Callable[[Any], Any]) -> Answer[Any] | Unknown:
+        if kind in ("A", "AAAA"):
+            return Unknown("no answer", Cause.DNS_FAILURE)
+        return Resolver.look_up(self, name, kind, read)
+
+
+def test_a_domain_that_takes_no_mail_promises_nothing(lab: Lab) -> None:
+    resolver = Resolver.parse(VALIDATING)
+
+    def look() -> DomainFacts:
+        return look_up_promises(look_up_domain("null.example", resolver), resolver, NO_WEB)
+
+    found = lab.machine.call(look)
+    assert (found.sts, found.tls_rpt, found.clients) == (None, None, None)
 
 
 def caa(lab: Lab, name: str) -> CaaFacts:
@@ -284,6 +338,7 @@ def test_tls_reporting(lab: Lab) -> None:
         "https://caa.example/tls",
     )
     assert tls_rpt(lab, "rpt.example").fault == "2 records where there must be one"
+    assert tls_rpt(lab, "bogus.example").addresses == ()
     none = tls_rpt(lab, "none.example")
     assert (none.addresses, none.fault) == ((), "")
 
@@ -313,6 +368,16 @@ def test_hosts_without_number_are_bounded(lab: Lab) -> None:
     found = clients(lab, "crowd.example")
     assert len(found.hosts) == 6
     assert (len(found.promises), found.left_out) == (6, 14)
+    many = clients(lab, "many.example")
+    assert (len(many.promises), many.left_out) == (24, 6)
+    assert [(one.status, one.why) for one in many.autoconfig] == [(503, "HTTP 503")]
+    assert [(one.status, one.broken) for one in many.autodiscover] == [(503, True)]
+
+
+@pytest.mark.parametrize("domain", ["none.example", "bogus.example"])
+def test_nothing_is_promised(lab: Lab, domain: str) -> None:
+    found = clients(lab, domain)
+    assert (found.promises, found.autoconfig, found.autodiscover) == ((), (), ())
 
 
 def test_pages_that_are_broken(lab: Lab) -> None:
