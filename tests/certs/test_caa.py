@@ -50,7 +50,7 @@ def record(tag: str, domain: str | None = None, *, flags: int = 0, fault: str = 
 OURS, OTHER, NOBODY = record("issue", "a.org"), record("issue", "b.org"), record("issue", "")
 WILD, WILD_OTHER = record("issuewild", "a.org"), record("issuewild", "b.org")
 BROKEN = record("issue", fault="is none")
-UNKNOWN, CRITICAL = record("issue-wild"), record("issue-wild", flags=128)
+UNKNOWN, CRITICAL = record("issuewildcard"), record("issue-wild", flags=128)
 
 
 @pytest.mark.parametrize(

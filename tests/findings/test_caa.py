@@ -16,7 +16,7 @@ from letterlock.model.dns_promises import (
     TlsRptFacts,
 )
 from letterlock.model.service import SMTP
-from letterlock.model.unknown import Unknown
+from letterlock.model.unknown import Cause, Unknown
 from tests.findings.sample import endpoint, good, target
 from tests.findings.test_exchange import BOGUS, FAILED, SECURE, answer, domain, host
 
@@ -46,8 +46,8 @@ def told(
         ((), {"caa-missing": "info"}),
         ((RECORD,), {}),
         ((RECORD, CaaRecord(0, "issue", "?", fault="is none")), {"caa-malformed": "low"}),
-        ((RECORD, CaaRecord(0, "issue-wild", ";")), {"caa-unknown-tag": "low"}),
-        ((RECORD, CaaRecord(128, "issue-wild", ";")), {"caa-unknown-tag": "medium"}),
+        ((RECORD, CaaRecord(0, "issuewildcard", ";")), {"caa-unknown-tag": "low"}),
+        ((RECORD, CaaRecord(128, "issuewildcard", ";")), {"caa-unknown-tag": "medium"}),
     ],
 )
 def test_of_the_records(records: tuple[CaaRecord, ...], expected: dict[str, str]) -> None:
@@ -70,6 +70,8 @@ def test_where_the_question_fails() -> None:
     assert told(found=FAILED) == {"caa-lookup-fails": "medium"}
     nothing = HostAddresses("mail.example.com", FAILED, FAILED)
     assert told(found=FAILED, addresses=nothing) == {"could-not-determine": "info"}
+    unreadable = Unknown("tag is not alphanumeric", Cause.BROKEN_DIALOGUE)
+    assert told(found=unreadable) == {"could-not-determine": "info"}
     bogus: Answer[CaaRecord] = Answer("example.com", (), BOGUS)
     assert told(found=bogus) == {"dnssec-bogus": "high"}
 

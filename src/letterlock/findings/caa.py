@@ -11,7 +11,7 @@ from letterlock.model.dns_facts import Answer, HostDns
 from letterlock.model.dns_promises import CAA_TAGS, CaaRecord
 from letterlock.model.facts import TargetFacts
 from letterlock.model.finding import Finding, Severity
-from letterlock.model.unknown import Unknown
+from letterlock.model.unknown import Cause, Unknown
 from letterlock.model.wording import Wording
 
 FORBIDDEN = define(
@@ -44,8 +44,8 @@ BROKEN = define(
 UNKNOWN_TAG = define(
     "caa-unknown-tag",
     "CAA: a record has a tag that CAs do not know",
-    "Most often a slip, such as issue-wild: the record does nothing, unless it is critical (flag "
-    "128): then no CA may issue.",
+    "Most often a slip, such as issuewildcard: the record does nothing, unless it is critical "
+    "(flag 128): then no CA may issue.",
     source="RFC 8659 sections 4.1, 4.5",
     severity=Severity.LOW,
     postfix="Correct or remove it; the tags are issue, issuewild, issuemail, issuevmc, iodef, "
@@ -94,10 +94,11 @@ def caa(target: TargetFacts) -> Iterator[Finding]:
 
 
 def _failing(host: HostDns, known: Unknown) -> Iterator[Finding]:
-    """Where everything else was answered it is the zone's name servers, not the resolver."""
+    """Where everything else was answered it is the zone's name servers, not the resolver. What only
+    we cannot read may be no obstacle to a CA."""
     answered = isinstance(host.addresses.ipv4, Answer) or isinstance(host.addresses.ipv6, Answer)
     text = Wording("CAA of {name}: {reason}", name=host.name, reason=known.reason)
-    if answered:
+    if answered and known.cause is not Cause.BROKEN_DIALOGUE:
         yield FAILS.of_server(text, Severity.MEDIUM)
     else:
         yield COULD_NOT_DETERMINE.of_server(text, Severity.INFO)

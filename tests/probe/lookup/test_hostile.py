@@ -10,6 +10,9 @@ from contextlib import contextmanager
 import dns.flags
 import dns.message
 import dns.rcode
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
 import dns.rrset
 import pytest
 from hypothesis import given
@@ -17,6 +20,7 @@ from hypothesis import strategies as st
 
 from letterlock.model.dns_facts import Answer
 from letterlock.model.unknown import Cause, Unknown
+from letterlock.probe.lookup.caa import look_up_caa
 from letterlock.probe.lookup.resolver import BROKEN_NAMES, MOST_RECORDS, Resolver
 
 Reply = Callable[[dns.message.Message], bytes]
@@ -138,6 +142,24 @@ def test_an_answer_to_another_question() -> None:
 
     with answering(reply) as resolver:
         assert isinstance(resolver.look_up("x.example", "A", str), Unknown)
+
+
+def test_a_record_that_cannot_be_read_is_no_missing_answer() -> None:
+    """A hyphen, which no tag of CAA may have (RFC 8659 section 4.1)."""
+
+    def reply(query: dns.message.Message) -> bytes:
+        name, data = query.question[0].name, b"\0\x0aissue-wild;"
+        found = dns.rrset.RRset(name, dns.rdataclass.IN, dns.rdatatype.CAA)
+        found.add(dns.rdata.GenericRdata(found.rdclass, found.rdtype, data))
+        answer = dns.message.make_response(query)
+        answer.answer.append(found)
+        return answer.to_wire()
+
+    with answering(reply) as resolver:
+        found = look_up_caa("x.example", resolver).found
+    assert isinstance(found, Unknown)
+    assert found.cause is Cause.BROKEN_DIALOGUE
+    assert found.reason == "the answer for x.example makes no sense: tag is not alphanumeric"
 
 
 @given(st.binary(max_size=60))

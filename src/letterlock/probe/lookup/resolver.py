@@ -192,6 +192,7 @@ class Resolver:
             )
         query.flags |= dns.flags.AD | (dns.flags.CD if unchecked else 0)
         reason: str = ""
+        unreadable: Unknown | None = None
         for address, port in self.servers * _TRIES:
             try:
                 reply, _ = dns.query.udp_with_fallback(
@@ -199,10 +200,21 @@ class Resolver:
                 )
             except dns.exception.Timeout:
                 reason = Wording("no answer within {seconds} s", seconds=format(self.patience, "g"))
+            except dns.exception.FormError as error:
+                unreadable = Unknown(
+                    Wording(
+                        "the answer for {name} makes no sense: {error}",
+                        name=name,
+                        error=_words(error),
+                    ),
+                    Cause.BROKEN_DIALOGUE,
+                )
             except (dns.exception.DNSException, OSError, EOFError, ValueError) as error:
                 reason = _words(error)
             else:
                 return reply
+        if unreadable is not None:
+            return unreadable
         asked = joined(", ", dict.fromkeys(address for address, _ in self.servers))
         return Unknown(
             Wording(
