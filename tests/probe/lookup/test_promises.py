@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from letterlock.certs.trust import TrustStore
+from letterlock.check.parts import domains
+from letterlock.check.run import Checked, Request, Unresolved, check_all
 from letterlock.model.dns_facts import Answer, DomainFacts, Security
 from letterlock.model.dns_promises import (
     CaaFacts,
@@ -30,6 +32,7 @@ from letterlock.probe.lookup.promises import look_up_promises
 from letterlock.probe.lookup.resolver import Resolver
 from letterlock.probe.lookup.sts import POLICY_BOUNDS, look_up_sts
 from letterlock.probe.lookup.tls_rpt import look_up_tls_rpt
+from letterlock.probe.resolve import parse_target
 from tests.dns_lab import VALIDATING, DnsLab, Signing
 from tests.machine import ForbiddenError, Machine
 from tests.web_lab import Answer as Said
@@ -138,6 +141,10 @@ def put_up_sts(dns: DnsLab, web: WebLab) -> None:
     web.site("127.0.4.1", "mta-sts.later.example", page(POLICY))
     dns.zone("foreign.example", f"_mta-sts TXT {TXT}", "mta-sts A 127.0.4.2")
     web.site("127.0.4.2", "mta-sts.foreign.example", page(POLICY), ca=web.strangers)
+    dns.zone(
+        "ended.example", "@ MX 10 a", "a A 127.0.2.98", f"_mta-sts TXT {TXT}", "mta-sts A 127.0.4.4"
+    )  # fmt: skip
+    web.site("127.0.4.4", "mta-sts.ended.example", page(POLICY.replace(b"enforce", b"none")))
     dns.zone("mixed.example", f"_mta-sts TXT {TXT}", "mta-sts A 127.0.4.2", "mta-sts A 127.0.4.3")
     web.site("127.0.4.3", "mta-sts.mixed.example", page(POLICY))
     dns.zone(
@@ -269,19 +276,45 @@ def test_mozilla_s_roots_are_believed_too(lab: Lab) -> None:
 
 def test_a_web_server_whose_address_is_not_to_be_had_is_no_fault(lab: Lab) -> None:
     found = lab.machine.call(
-        lambda: look_up_sts("good.example", Addressless(Resolver.parse(VALIDATING).servers), NO_WEB)
+        lambda: look_up_sts("good.example", Deaf(Resolver.parse(VALIDATING).servers), NO_WEB)
     )
     assert (found.id, found.fault) == ("1", "")
     assert found.policy == Unknown("no answer", Cause.DNS_FAILURE)
 
 
-class Addressless(Resolver):
-    """Does not answer for addresses."""
+class Deaf(Resolver):
+    """Does not answer for `kinds`."""
+
+    kinds: tuple[str, ...] = ("A", "AAAA")
 
     def look_up(self, name: str, kind: str, read: Callable[[Any], Any]) -> Answer[Any] | Unknown:
-        if kind in ("A", "AAAA"):
+        if kind in self.kinds:
             return Unknown("no answer", Cause.DNS_FAILURE)
         return Resolver.look_up(self, name, kind, read)
+
+
+class DeafToPromises(Deaf):
+    kinds = ("TXT",)
+
+
+def test_a_policy_that_is_withdrawn_binds_no_host(lab: Lab) -> None:
+    target, resolver = parse_target("@ended.example"), Resolver.parse(VALIDATING)
+    web = Web(lab.web.trust())
+    found = lab.machine.call(lambda: domains([target], resolver, web, (25,)))[target]
+    assert isinstance(found.domain, DomainFacts)
+    assert found.domain.sts is not None
+    assert found.domain.sts.in_force is not None
+    assert [host.sts for host in found.hosts] == [None]
+
+
+def test_what_is_not_told_of_promises_is_not_determined(lab: Lab) -> None:
+    told: list[Checked | Unresolved] = []
+    resolver = DeafToPromises(Resolver.parse(VALIDATING).servers)
+    request = Request(TrustStore.of([]), resolver=resolver, web=NO_WEB)
+    target = parse_target("@ended.example")
+    lab.machine.call(lambda: check_all([target], request, done=told.append))
+    (domain,) = (each for each in told if isinstance(each, Checked) and each.facts.domain)
+    assert not domain.determined
 
 
 def test_a_domain_that_takes_no_mail_promises_nothing(lab: Lab) -> None:
