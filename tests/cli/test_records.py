@@ -210,6 +210,16 @@ def test_the_policy_alone(published: Published) -> None:
     assert done.text.encode() == published.policy
 
 
+def test_what_a_policy_was_made_from_is_said_beside_it(published: Published) -> None:
+    done = published.machine.warm_letterlock(
+        "records", HOSTNAME, "--domain", "gone.example", "--cert",
+        f"/etc/ssl/certs/{HOSTNAME}.crt", "--mta-sts-policy", "-",
+    )  # fmt: skip
+    assert f"mx: {HOSTNAME}" in done.text
+    (remark,) = done.complaints
+    assert remark.startswith(f"letterlock: the policy names {HOSTNAME} alone: ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [

@@ -150,6 +150,8 @@ def records(
         report_to=report_to, caa=caa, resolver=resolver, ca_file=ca_file,
     )  # fmt: skip
     found = gather(wishes)
+    for remark in found.remarks:
+        typer.echo(f"letterlock: {remark}", err=True)
     standings = _compared(found, wishes) if compare else None
     _write_policy(policy_file, found)
     if json_file is not None:
@@ -199,8 +201,6 @@ def _print(found: Gathered, ttl: int, standings: tuple[Standing, ...] | None) ->
     from letterlock.cli.records_print import show
     from letterlock.records.wanted import snippet
 
-    for remark in found.remarks:
-        typer.echo(f"letterlock: {remark}", err=True)
     if standings is not None:
         show(standings)
         return
