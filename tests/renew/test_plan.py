@@ -317,3 +317,20 @@ def test_a_name_in_anothers_folder_of_the_store(tree: Tree) -> None:
     also = Slot("Postfix", STORED, STORED_KEY, (PORT_25,), SHOP)
     done = deploy(tree, tree.bundle(MAIL, SHOP), also, host=SHOP)
     assert done.plan is not None and done.hosts == (SHOP,)
+
+
+def asked_with(done: Deployment) -> set[str]:
+    assert done.plan is not None
+    return {each.name for each in done.plan.expectations}
+
+
+def test_of_two_patterns_the_longer_answers(tree: Tree) -> None:
+    """tls_server_sni_maps is asked for one parent domain after the other."""
+    new = tree.bundle("*.example.net", "x.sub.example.net")
+    put_live(tree, new)
+    wide = Slot("Postfix", CHAIN, KEY, (PORT_25,), "*.example.net")
+    narrow = Slot("Postfix", "/old.pem", "/old.pem", (PORT_25,), "*.sub.example.net")
+    tree.write("/old.pem", tree.bundle("x.sub.example.net", age=9))
+    done = deploy(tree, new, wide, narrow)
+    assert asked_with(done) == {"mail.example.net"}
+    assert "x.sub.example.net has a certificate of its own there" in str(done.kept)

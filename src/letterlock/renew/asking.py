@@ -54,10 +54,12 @@ class Asking:
         return slot.name in answering if slot.name else not answering
 
     def _answering(self, server: str, name: str) -> list[Slot]:
-        """The slots that are for this name: for itself, else for a pattern."""
+        """The slots that are for this name: for itself, else for the longest pattern, as Postfix
+        looks up one parent domain after the other (tls_misc.c, server_sni_callback())."""
         own = [each for each in self.slots if each.server == server and each.answers(name)]
         exact = [each for each in own if not each.is_pattern]
-        return exact or own
+        longest = max((len(each.name or "") for each in own), default=0)
+        return exact or [each for each in own if len(each.name or "") == longest]
 
     def stuck(self, server: str, name: str, new: Collection[Slot]) -> Stuck | None:
         """Why a server's clients that send this name are not served the new certificate though an
