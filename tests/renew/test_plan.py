@@ -170,6 +170,11 @@ def test_where_secure_put_it_and_nobody_else(tree: Tree) -> None:
     done = deploy(tree, new, one, written=frozenset((certificate, key)))
     assert done.plan is not None
     assert [str(c.path) for c in done.plan.changes] == [certificate, key]
+    both = replace(one, key=certificate)
+    (tree.root / certificate[1:]).chmod(0o600)
+    done = deploy(tree, new, both, written=frozenset((certificate,)))
+    assert done.plan is not None
+    assert [str(c.path) for c in done.plan.changes] == [certificate], "key and chain in one file"
 
 
 def test_a_damaged_or_missing_file_is_no_place(tree: Tree) -> None:
@@ -324,6 +329,56 @@ def asked_with(done: Deployment) -> set[str]:
     return {each.name for each in done.plan.expectations}
 
 
+def test_a_copy_is_told_of_only_where_the_new_one_would_renew_it(tree: Tree) -> None:
+    tree.install(MAIL, tree.bundle(MAIL, SHOP, age=9))
+    new = tree.bundle(MAIL, SHOP, age=2)
+    copy = Slot("Postfix", "/copy.pem", "/copy.pem", (PORT_25,), SHOP)
+    for of_it, told in (
+        (tree.bundle(SHOP, age=9), True),
+        (tree.bundle(SHOP, age=1), False),
+        (tree.bundle(SHOP, age=9, kind="rsa2048"), False),
+    ):
+        tree.write("/copy.pem", of_it)
+        assert ("of its own there" in str(deploy(tree, new, *BOTH, copy).kept)) is told
+
+
+def test_a_server_is_refused_for_its_own_clients_sake_only(tree: Tree) -> None:
+    new = tree.bundle(MAIL)
+    tree.write("/copy.pem", tree.bundle(MAIL, age=9))
+    copy = Slot("Postfix", "/copy.pem", "/copy.pem", (PORT_25,), MAIL)
+    put_live(tree, new)
+    elsewhere = deploy(tree, new, Slot("Dovecot", CHAIN, KEY, (PORT_993,)), copy)
+    assert asked_with(elsewhere) == {MAIL}
+    assert "of its own there" in str(elsewhere.kept)
+    with pytest.raises(RefusedError, match="which this one does not renew"):
+        deploy(tree, new, Slot("Postfix", CHAIN, KEY, (PORT_25,)), copy)  # no name is left
+
+
+def test_which_name_a_default_certificate_is_asked_with(tree: Tree) -> None:
+    new = tree.bundle(MAIL, SHOP)
+    put_live(tree, new)
+    one = Slot("Postfix", CHAIN, KEY, (PORT_25,))
+    assert asked_with(deploy(tree, new, one)) == {MAIL}
+    assert asked_with(deploy(tree, new, one, host=SHOP)) == {SHOP}
+    around = Surroundings(tree.root, (one,), foreign={("Postfix", MAIL): "ldap:/etc/sni.cf"})
+    assert asked_with(plan_deployment(new, None, around, NOW)) == {SHOP}
+
+
+def test_names_are_the_same_in_capitals(tree: Tree) -> None:
+    new = tree.bundle(SHOP)
+    put_live(tree, new)
+    assert asked_with(
+        deploy(tree, new, Slot("Dovecot", CHAIN, KEY, (PORT_993,), SHOP.upper()))
+    ) == {SHOP}
+
+
+def test_a_pattern_is_asked_for_by_a_name_that_is_certified(tree: Tree) -> None:
+    new = tree.bundle("imap.shop.example")
+    put_live(tree, new)
+    pattern = Slot("Postfix", CHAIN, KEY, (PORT_25,), "*.shop.example")
+    assert asked_with(deploy(tree, new, pattern)) == {"imap.shop.example"}
+
+
 def test_of_two_patterns_the_longer_answers(tree: Tree) -> None:
     """tls_server_sni_maps is asked for one parent domain after the other."""
     new = tree.bundle("*.example.net", "x.sub.example.net")
@@ -334,3 +389,42 @@ def test_of_two_patterns_the_longer_answers(tree: Tree) -> None:
     done = deploy(tree, new, wide, narrow)
     assert asked_with(done) == {"mail.example.net"}
     assert "x.sub.example.net has a certificate of its own there" in str(done.kept)
+
+
+def test_a_key_type_is_asked_for_only_beside_another_at_the_same_port(tree: Tree) -> None:
+    new = tree.bundle(MAIL)
+    put_live(tree, new)
+    tree.write("/rsa.pem", tree.bundle(MAIL, kind="rsa2048"))
+    for port, kind in ((465, None), (25, KeyType.ECDSA)):
+        other = Slot("Postfix", "/rsa.pem", "/rsa.pem", (Endpoint("127.0.0.1", port, SMTP),))
+        done = deploy(tree, new, Slot("Postfix", CHAIN, KEY, (PORT_25,)), other)
+        assert done.plan is not None
+        assert {each.key_type for each in done.plan.expectations} == {kind}
+
+
+def test_a_wildcards_folder_of_the_store(tree: Tree) -> None:
+    tree.install("*.shop.example", tree.bundle("*.shop.example", age=9))
+    (folder,) = (tree.root / "etc/ssl/letterlock").iterdir()
+    current = f"/etc/ssl/letterlock/{folder.name}/current"
+    files = f"{current}/fullchain.pem", f"{current}/key.pem"
+    one = Slot("Postfix", *files, (PORT_25,), "*.shop.example")
+    done = deploy(tree, tree.bundle("*.shop.example"), one)
+    assert done.plan is not None and done.plan.changes
+
+
+def test_a_table_that_names_the_store(tree: Tree) -> None:
+    """Its index takes up what the store will hold; an entry of the other key type stays."""
+    names = (MAIL, SHOP)
+    tree.install(MAIL, tree.bundle(*names, age=9, kind="rsa2048"), tree.bundle(*names, age=9))
+    new = tree.bundle(*names, kind="rsa2048")
+    renewed = {SHOP: new.key_pem + new.fullchain_pem}
+    for suffix, contents in (("", renewed), ("-ecdsa", None)):
+        own = " ".join(each.replace(".pem", f"{suffix}.pem") for each in (STORED_KEY, STORED))
+        table = SniTable("hash", "/sni", f"{SHOP} {own}\n".encode(), b"built", held={SHOP: b"x"})
+        built = Built(table)
+        every = (*BOTH, *in_table(table, SHOP))
+        done = plan_deployment(
+            new, None, Surroundings(tree.root, every, indexes=built.indexes), NOW
+        )
+        assert done.plan is not None
+        assert built.contents == contents
