@@ -117,6 +117,7 @@ def _amid_a_half_finished_edit(machine: Machine, served: Any) -> None:
     fixed = machine.warm_letterlock("fix", "--yes")
     assert fixed.status == 1, "something is left: what is damaged"
     assert f"✓ {HOSTNAME}: deployed" in fixed.text, (fixed.text, fixed.complaints)
+    assert fixed.text.count(f"✗ {damaged} is damaged") == fixed.text.count("✗ ") == 1
     assert_served(machine, PORTS, digest(machine, third.certificate), third.root)
     assert machine.warm_letterlock("deploy", "--pending").status == 4
     machine.must("rm", "-r", damaged)

@@ -76,7 +76,7 @@ def fix(
     _write(json_file, before, planned, fixed)
     if not quiet:
         _tell(fixed)
-    raise typer.Exit(_code(planned, fixed))
+    raise typer.Exit(_code(fixed))
 
 
 def _show(planned: Repairs, before: StatusResult) -> None:
@@ -140,8 +140,8 @@ def _code_without(planned: Repairs, before: StatusResult) -> ExitCode:
     return ExitCode.FINE if planned or before.determined else ExitCode.UNDETERMINED
 
 
-def _code(planned: Repairs, fixed: Fixed) -> ExitCode:
-    if planned.left or fixed.left:
+def _code(fixed: Fixed) -> ExitCode:
+    if fixed.left:
         return ExitCode.FINDINGS
     return ExitCode.FINE if fixed.after.determined else ExitCode.UNDETERMINED
 

@@ -52,16 +52,16 @@ def carry_out(
         with steps(total=14) as tell:
             attempts = _delivery(root, wait, tell).retry_all()
         before = look()
-        # A deployment reloads the servers, and builds maps: what is left of the rest is less.
+        # A deployment reloads the servers, and builds maps: the rest is another one now.
         planned = repairs(before.facts)
     fixed = _mended(planned, before, root, wait, look)
     failed = [
         f"{', '.join(each.names) or each.subject} is not deployed: {each.error}"
         for each in attempts
-        if each.error is not None
+        if each.error is not None and each.client  # what is damaged has none, and is left
     ]
     deployed = tuple(each for each in attempts if each.error is None)
-    return replace(fixed, deployed=deployed, left=(*failed, *fixed.left))
+    return replace(fixed, deployed=deployed, left=(*failed, *planned.left, *fixed.left))
 
 
 def _delivery(root: Path, wait: float, tell: Callable[[str], None]) -> Delivery:
