@@ -152,6 +152,8 @@ def test_a_stale_map_is_built_again_unless_its_files_are_broken() -> None:
     assert ids(maps=(table,)) == [("sni-map-stale", Severity.HIGH)]
     planned = repairs(facts(servers=both, maps=(table,)))
     assert (planned.maps, planned.reload) == ((table,), ("Postfix",))
+    planned = repairs(facts(servers=(replace(both[0], running=False),), maps=(table,)))
+    assert (planned.maps, planned.reload) == ((table,), ())
     planned = repairs(facts(servers=both, maps=(replace(table, unusable="/x: no such file"),)))
     assert not planned
     assert planned.left == ("hash:/etc/postfix/sni is not built again: /x: no such file",)

@@ -9,11 +9,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from letterlock.install import journal
+from letterlock.install.interrupts import StoppedError
 from letterlock.install.recover import Recovered, recover
 from letterlock.install.state import StateFolder
 from letterlock.install.transaction import Outcome, apply
@@ -448,9 +450,12 @@ class TestServers:
             return Watcher((postfix,))(endpoints, name, key_type)
 
         before = tree.snapshot(root)
-        with pytest.raises(RefusedError, match=f"interrupted by {number.name}; rolled back"):
+        with pytest.raises(StoppedError, match=f"interrupted by {number.name}; rolled back"):
             apply(self.renewal(), (postfix,), watch, StateFolder(root))
         assert tree.snapshot(root) == before and postfix.served == b"old leaf"
+        unchanged = replace(self.renewal(), changes=())
+        with pytest.raises(StoppedError, match=f"interrupted by {number.name}; nothing was chang"):
+            apply(unchanged, (postfix,), watch, StateFolder(root))
         assert signal.getsignal(number) is handler
 
     def test_whoever_listens_may_be_gone(self, root: Path, postfix: StandIn) -> None:

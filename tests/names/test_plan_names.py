@@ -17,6 +17,7 @@ from letterlock.install.plan_names_postfix import plan_names_postfix, plan_names
 from letterlock.model.errors import InputError, RefusedError
 from letterlock.model.plan import FileChange
 from letterlock.model.service import IMAPS, POP3, SMTP, SUBMISSIONS, Endpoint
+from letterlock.model.unknown import Unknown
 from letterlock.servers.postfix_configuration import PostfixConfiguration
 from letterlock.servers.sni_tables import SniTables
 from letterlock.servers.tools import Tools
@@ -84,6 +85,13 @@ def test_a_new_table_has_the_default_type_and_a_guarded_index(tmp_path: Path) ->
     plan_names_postfix(again, [served("b.example", 2)], TABLES)
     assert again.changes() == ()
     assert "cannot be read; its certificate stays" in again.notices[0]
+
+
+def test_a_table_built_without_f_holds_no_certificates(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("a.example /etc/a.pem\n")
+    subprocess.run(["postmap", f"hash:{tmp_path}/mine"], check=True)
+    held = TABLES.held(f"hash:{tmp_path}/mine")
+    assert isinstance(held, Unknown) and "was built without postmap -F: a.example" in held.reason
 
 
 def test_the_admins_own_table_is_extended_where_it_is(tmp_path: Path) -> None:

@@ -87,6 +87,20 @@ def test_of_the_same_names_the_newest(state: StateFolder, tmp_path: Path) -> Non
     assert not any((state.path / "pending" / one.id).exists() for one in (older, late))
 
 
+def test_one_for_a_host_is_none_for_all(state: StateFolder, tmp_path: Path) -> None:
+    pending.keep(state, handover(tmp_path / "a", age=3, host=MAIL))
+    pending.keep(state, handover(tmp_path / "b", age=2))
+    assert len(pending.pending(state)) == 2
+
+
+def test_what_it_is_for_is_its_leafs_to_say(state: StateFolder, tmp_path: Path) -> None:
+    given = handover(tmp_path / "live")
+    assert isinstance(given.contents, CertificateFiles)
+    certificate = Path(given.contents.certificate)
+    certificate.write_bytes(hierarchy().intermediate.pem + certificate.read_bytes())
+    assert pending.keep(state, given).names == (MAIL,)
+
+
 def test_what_stood_in_another_file(state: StateFolder) -> None:
     made = hierarchy()
     chain = made.leaf.pem + made.intermediate.pem
@@ -105,10 +119,15 @@ def test_files_that_cannot_be_read_are_remembered_by_name(
     key.unlink()
     with pytest.raises(CertificateError, match=r"key\.pem: no such file"):
         pending.keep(state, given)
+    pending.keep(state, given, unread=True)
     kept = pending.keep(state, given, unread=True)
+    certificate = Path(given.contents.certificate)
+    certificate.rename(tmp_path / "away")
+    assert [each.id for each in pending.pending(state)] == [kept.id], "of one subject the newest"
+    (tmp_path / "away").rename(certificate)
     assert (kept.copied, kept.handover.contents) == (False, given.contents)
     key.write_bytes(contents)
-    assert pending.pending(state) == (kept,)
+    assert kept in pending.pending(state)
 
 
 def test_a_full_disk_takes_the_reserve(
@@ -134,14 +153,33 @@ def test_a_full_disk_takes_the_reserve(
     assert reserve.exists(), "there is one for the next time"
 
 
+def test_a_disk_that_fails_takes_no_reserve(
+    state: StateFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pending.prepare(state)
+
+    def failing(path: Path, _contents: bytes) -> None:
+        raise OSError(5, os.strerror(5), str(path))
+
+    monkeypatch.setattr(disk, "write_private", failing)
+    with pytest.raises(RefusedError, match="cannot be kept"):
+        pending.keep(state, handover(tmp_path / "live"))
+    assert (state.path / "pending/.reserve").exists()
+
+
 def test_half_written_is_not_there_and_goes_in_time(state: StateFolder, tmp_path: Path) -> None:
     kept = pending.keep(state, handover(tmp_path / "live"))
     half = state.path / "pending/20200101T000000000000Z-aaaa"
     half.mkdir()
     (half / "key.pem").write_bytes(b"key")
-    assert pending.pending(state) == (kept,)
+    being_written = state.path / "pending/20991231T000000000000Z-bbbb"
+    being_written.mkdir()
+    (state.path / "pending" / kept.id / "record.json.new").write_bytes(b"{")
+    pending.failed(state, kept, "port 25: no", again=True)
+    (kept,) = pending.pending(state)
+    assert kept.reason == "port 25: no"
     pending.keep(state, handover(tmp_path / "other", "www.example.com"))
-    assert not half.exists()
+    assert (half.exists(), being_written.exists()) == (False, True)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +190,8 @@ def test_half_written_is_not_there_and_goes_in_time(state: StateFolder, tmp_path
         b"\xff\x00",
         b"[" * 5000,
         b'{"client":"c","subject":"s","since":"yesterday","tried":"","attempts":1,"reason":""}',
-        b'{"client":"c","subject":"s","since":"2026-11-01T00:00:00","tried":"x","attempts":1,"reason":""}',
+        b'{"client":"c","subject":"s","since":"2026-11-01T00:00:00",'
+        b'"tried":"2026-11-01T00:00:00+00:00","attempts":1,"reason":""}',
         b'{"client":"c","subject":"s","since":"2026-11-01T00:00:00+00:00",'
         b'"tried":"2026-11-01T00:00:00+00:00","attempts":1,"reason":"","host":"no host"}',
     ],

@@ -11,6 +11,8 @@ from letterlock.conf.master_cf import MasterCf
 from letterlock.servers import dovecot_references, postfix_references
 from letterlock.servers.dovecot_configuration import DovecotConfiguration
 from letterlock.servers.postfix_configuration import PostfixConfiguration
+from letterlock.servers.references import _entries
+from letterlock.servers.sni_tables import SniTable
 from letterlock.servers.version import Version
 
 _LISTENERS = """
@@ -124,15 +126,19 @@ def test_dovecot_without_tls_names_nothing() -> None:
     assert dovecot("2.3.19", "ssl = no\nssl_cert = </a.pem\n") == set()
 
 
-def postfix(main: str, master: str) -> dict[tuple[str, str], tuple[tuple[str, ...], set[int]]]:
-    """(setting, scope) → files, ports."""
-    configuration = PostfixConfiguration(
+def configured(main: str, master: str) -> PostfixConfiguration:
+    return PostfixConfiguration(
         Version(3, 7, 0),
         "/etc/postfix",
         MainCf.parse(main.encode(), "/etc/postfix/main.cf"),
         MasterCf.parse(master.encode(), "/etc/postfix/master.cf"),
         {"inet_interfaces": "127.0.0.1", "inet_protocols": "ipv4"},
     )
+
+
+def postfix(main: str, master: str) -> dict[tuple[str, str], tuple[tuple[str, ...], set[int]]]:
+    """(setting, scope) → files, ports."""
+    configuration = configured(main, master)
     return {
         (each.setting, each.scope): (each.files, {endpoint.port for endpoint in each.endpoints})
         for each in postfix_references.references(configuration)
@@ -165,3 +171,17 @@ def test_postfix_reads_no_certificate_where_it_offers_no_tls() -> None:
     assert set(postfix("smtpd_tls_cert_file = /a.pem\n", _MASTER)) == {
         ("smtpd_tls_chain_files", "smtps")
     }
+
+
+def test_of_two_tables_the_first_that_has_a_name_answers() -> None:
+    maps = "tls_server_sni_maps = texthash:/one, texthash:/two\n"
+    configuration = configured(f"smtpd_tls_cert_file = /c.pem\n{maps}", _MASTER)
+    sources = {"/one": "a.example /a1\n", "/two": "a.example /a2\nb.example /b2\n"}
+    tables = {
+        f"texthash:{path}": SniTable("texthash", path, text.encode(), None)
+        for path, text in sources.items()
+    }
+    ports = {
+        (each.files, len(each.endpoints) > 0) for each in _entries("Postfix", configuration, tables)
+    }
+    assert ports == {(("/a1",), True), (("/a2",), False), (("/b2",), True)}

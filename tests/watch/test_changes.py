@@ -71,6 +71,14 @@ def test_a_stale_certificate_is_over_when_no_port_serves_it_any_more() -> None:
     assert watched.sees() == (0, 0, 3)
 
 
+def test_any_other_fault_is_over_place_by_place() -> None:
+    watched, other = Watched(), replace(FILE, place="/etc/y.pem:1")
+    watched.sees(FILE, other)
+    assert watched.sees(other) == OVER
+    watched.sees(STALE, replace(other, id=STALE.id, source="check"))
+    assert watched.sees(replace(other, id=STALE.id, source="check"))[2] == 1, "of another source"
+
+
 def test_a_source_that_is_missing_says_nothing() -> None:
     watched = Watched()
     watched.sees(STALE)

@@ -15,6 +15,8 @@ import pytest
 
 from letterlock.model.errors import UndeterminedError
 from letterlock.probe.webhook import post_json
+from letterlock.servers.errand import errand
+from letterlock.servers.tools import Tools
 from letterlock.watch import channels as module
 from letterlock.watch.channels import NotHandedOverError, channels
 from letterlock.watch.settings import Settings
@@ -144,9 +146,12 @@ def test_a_command_that_is_not_there() -> None:
 
 
 def test_a_command_that_prints_megabytes(tmp_path: Path) -> None:
-    """It is heard out, and nothing of it is kept in memory."""
+    """It is heard out, and only the end of what it says is kept in memory."""
     sh(f"cat >{tmp_path}/got; head -c 50000000 /dev/zero; head -c 50000000 /dev/zero >&2")(DOCUMENT)
     assert (tmp_path / "got").read_bytes() == DOCUMENT
+    script = "head -c 1000000 /dev/zero >&2; echo end >&2"
+    said = errand(Tools(), "/bin/sh", "-c", script, stdin=b"", timeout=60).stderr
+    assert said.endswith(b"\0end\n") and len(said) < 10_000
 
 
 def test_a_command_that_leaves_somebody_behind(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_a_run_in_the_sandbox_does_all_it_must(stock_machine: Machine) -> None:
 
 @pytest.mark.parametrize(
     "program",
-    ["/opt/letterlock/bin/letterlock", "/opt/of the admin/100%/$HOME;ä/letterlock"],
+    ["/opt/letterlock/bin/letterlock", "/opt/of the admin/100%h/$HOME;ä/letterlock"],
 )
 def test_systemd_finds_no_fault_with_the_units(tmp_path: Path, program: str) -> None:
     """That of the machine it runs on, wherever the program lies."""
@@ -147,3 +147,11 @@ def test_a_program_that_systemd_could_not_run_is_told_at_once(tmp_path: Path, pr
     with pytest.raises(InputError, match=r"a quote or a backslash|temporary files"):
         plan_installation(tmp_path, settings, Scheduler.SYSTEMD, Path(program), "mail")
     assert plan_installation(tmp_path, settings, Scheduler.CRON, Path(program), "mail").changes
+
+
+@pytest.mark.parametrize("by", list(Scheduler))
+def test_no_scheduler_runs_a_program_with_a_line_end_in_its_name(
+    tmp_path: Path, by: Scheduler
+) -> None:
+    with pytest.raises(InputError, match="no timer can run"):
+        plan_installation(tmp_path, Settings(mail=("root",)), by, Path("/opt/a\nb/x"), "mail")
