@@ -106,7 +106,9 @@ def test_from_asked_to_done(open_it: Open) -> None:
     assert (done.state, done.determined, done.grade, done.worst) == (State.DONE, True, "A", "low")
     assert store.report(asked.id) == report
     assert store.history("mail.example.com", 5) == [done]
-    assert store.several([asked.id, "no such"]) == {asked.id: done}
+    for none in ("no such", "a\0b", asked.id + "\n"):
+        assert store.find(none) is None
+        assert store.several([asked.id, none]) == {asked.id: done}
     assert not worker.finish(taken, "w1", Outcome(error="again")), "it is over"
 
 
