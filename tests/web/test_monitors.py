@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -276,6 +276,16 @@ def test_each_certificate_once_by_its_digest() -> None:
     assert type(events[0]["DTSTART"].dt) is date
     assert str(events[0]["DESCRIPTION"]).endswith("served by one, two")
     assert events[0].walk("VALARM")[0]["TRIGGER"].dt == timedelta(days=-7)
+
+
+def test_a_certificate_without_an_end_is_in_the_calendar_too() -> None:
+    """99991231235959Z (RFC 5280 section 4.1.2.5)."""
+    never = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    leaf = replace(certificate(), not_after=never)
+    facts = target(replace(good(SMTP), handshake=handshake(leaf=leaf)))
+    found = ends([Result(facts, ())])
+    (event,) = events_of(calendar({"one": read(written(found))}, NOW, "https://c/status"))
+    assert event["DTSTART"].dt == never.date()
 
 
 def test_what_a_certificate_says_adds_no_event() -> None:

@@ -84,9 +84,8 @@ def calendar(monitors: Mapping[str, Iterable[End]], at: datetime, url: str) -> b
         event = Event()
         event.add("uid", f"{end.sha256}@letterlock")
         event.add("dtstamp", at.astimezone(UTC))
-        day = end.not_after.astimezone(UTC).date()
-        event.add("dtstart", day)
-        event.add("dtend", day + timedelta(days=1))
+        # Without an end it is that day (section 3.6.1), and the last of all days has none after it.
+        event.add("dtstart", end.not_after.astimezone(UTC).date())
         event.add("transp", "TRANSPARENT")
         event.add("summary", f"The certificate of {end.subject} ends")
         event.add("description", f"{end.not_after:%Y-%m-%d %H:%M} UTC, served by {where}")
