@@ -266,10 +266,15 @@ def _public(url: str) -> str:
         return ""
     try:
         parts = urlsplit(url)
-        host = parts.hostname
+        host, _ = parts.hostname, parts.port
     except ValueError:
         host = None
-    if not host or parts.scheme not in ("http", "https") or parts.path.strip("/") or parts.query:
+    if (
+        not host
+        or parts.scheme not in ("http", "https")
+        or any(each in url for each in " @?#")
+        or parts.path.strip("/")
+    ):
         raise InputError(
             f"--url {url} is not where a page is", remedy="such as https://check.example.com"
         )
