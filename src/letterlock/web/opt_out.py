@@ -23,7 +23,10 @@ class OptOut:
         return any(".".join(labels[start:]) in self.names for start in range(len(labels)))
 
     def has_address(self, address: str) -> bool:
+        """In IPv6's disguise (mapped) too, which the kernel sees through."""
         ip = ipaddress.ip_address(address)
+        if ip.version == 6 and ip.ipv4_mapped:
+            ip = ip.ipv4_mapped
         return any(ip in network for network in self.networks)
 
 
