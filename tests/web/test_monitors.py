@@ -26,8 +26,9 @@ from icalendar import Calendar
 from sqlalchemy import create_engine, text
 
 from letterlock.cli.serve_monitors import monitors_file
-from letterlock.model.errors import InputError
+from letterlock.model.errors import InputError, UndeterminedError
 from letterlock.model.service import IMAPS, SMTP
+from letterlock.report.facts_document import written as facts_written
 from letterlock.report.result import Result
 from letterlock.web.certificate_ends import calendar, ends, read, written
 from letterlock.web.handed_over import read as settings_read
@@ -39,6 +40,7 @@ from letterlock.web.store.checks import Checks, New, Outcome
 from letterlock.web.store.database import Database
 from letterlock.web.store.monitors import UNDER_WAY, Judged, Monitors
 from tests.findings.sample import NOW, certificate, good, handshake, target
+from tests.report import sample
 from tests.web.running import DEADLINE, Running, serving
 
 Open = Callable[[], Database]
@@ -150,6 +152,75 @@ def test_a_report_that_cannot_be_read_is_no_look(open_it: Open) -> None:
     assert not made.round()
     (look,) = looks
     assert (look.results, look.error, look.report) == ((), "its report cannot be read", "")
+
+
+def test_messages_keep_their_order_and_are_tried_for_a_week(open_it: Open) -> None:
+    clock = Clock()
+    store, checks = monitors(open_it(), clock), Checks(open_it())
+    store.keep_only(QUESTIONS, ["mail", "webhook"])
+    store.begin(QUESTIONS, EVERY)
+    for _ in QUESTIONS:
+        taken = checks.claim("w")
+        assert taken is not None
+        checks.finish(taken, "w", Outcome(error="no way leads there"))
+    for number, found in enumerate(store.over()):
+        judged = Judged("", error="no way leads there", message=b"%d" % number)
+        assert store.conclude(*found, judged, ["mail", "webhook"])
+    known = store.all()["a.example"]
+    assert (known.last, known.error) == (None, "no way leads there")
+    assert known.looked is not None
+
+    first = store.take("mail")
+    assert first is not None
+    store.not_told(first)
+    clock.now += 61
+    assert store.take("mail") == first, "before the other"
+    clock.now += 7 * 86400
+    store.not_told(first)
+    second = store.take("mail")
+    assert second is not None
+    assert (first.document, second.document) == (b"0", b"1")
+    store.keep_only(QUESTIONS, ["mail"])
+    assert store.take("webhook") is None, "a channel that is none any more"
+
+
+def test_what_a_channel_does_not_take_is_kept_and_a_judge_that_fails_judges_the_next(
+    open_it: Open,
+) -> None:
+    clock, database = Clock(), open_it()
+    store, checks = monitors(database, clock), Checks(database)
+    looks: list[Look] = []
+    told: list[bytes] = []
+    away = [True]
+
+    def judge(memory: str, look: Look) -> tuple[str, bytes | None]:
+        looks.append(look)
+        if len(looks) == 2:
+            raise ValueError("a fault of ours")
+        return "remembered", b"news"
+
+    def channel(document: bytes) -> None:
+        if away:
+            away.clear()
+            raise UndeterminedError("it is away")
+        told.append(document)
+
+    file = MonitorsFile((Monitor("a.example"),))
+    made = Monitoring(file, Reporter(judge, {"mail": channel}), store, checks, "https://c")
+    for _ in range(2):
+        assert made.round()
+        taken = checks.claim("w")
+        assert taken is not None
+        checks.finish(taken, "w", Outcome(facts_written([sample.result()]), None, True, "A", None))
+        made.round()
+        assert looks[-1].report == f"https://c/c/{taken.id}"
+        assert store.all()["a.example"].last == taken.id
+        clock.now += 61
+        made.round()
+        clock.now += 6 * 3600
+    known = store.all()["a.example"]
+    assert (known.memory, len(looks), told) == ("remembered", 2, [b"news"])
+    assert read(known.certificates) == ends([sample.result()]) != ()
 
 
 def test_a_file_that_changed(open_it: Open) -> None:
