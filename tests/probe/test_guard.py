@@ -36,7 +36,7 @@ ATTEMPTS = (
     "[fd00:ec2::254]", "[fec0::1]", "[fc00::1]",
     # multicast, broadcast, reserved, documentation
     "224.0.0.1", "255.255.255.255", "240.0.0.1", "[ff02::1]", "192.0.2.1", "198.18.0.1",
-    "192.88.99.1", "[2001:db8::1]", "[100::1]", "[3fff::1]", "[5f00::1]", "[4000::1]",
+    "192.88.99.1", "192.0.0.9", "[2001:db8::1]", "[100::1]", "[3fff::1]", "[5f00::1]", "[4000::1]",
     # names that lead there
     "inside.example", "mapped.example", "metadata.example", "mail.inside.example:993",
     # addresses within something else
@@ -134,6 +134,11 @@ def test_of_several_addresses_the_private_one_is_told_and_not_visited(
     assert "10.1.2.3 is a private or reserved address" in private.handshake.reason
     assert {address for address, _ in connections} == {"127.9.8.7"}
     assert names == {"mixed.example": 1}, "resolved once"
+
+
+def test_an_address_of_a_link_is_not_public() -> None:
+    """Whatever it looks like: the zone says that it is this machine's to interpret."""
+    assert "link-local" in (only_public("2600::1%lo") or "")
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "193.0.6.139", "2001:67c:2e8:22::c100:68b"])
