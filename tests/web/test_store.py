@@ -129,6 +129,22 @@ def test_each_is_claimed_once(open_it: Open) -> None:
     assert Counter(claimed) == Counter(ids)
 
 
+def test_first_come_first_served_and_the_latest_told_first(open_it: Open) -> None:
+    clock = Clock()
+    store = checks(open_it(), clock)
+    asked = []
+    for number in range(3):
+        clock.now += 1
+        asked.append(store.add(New("a.test", "a.test", "{}", f"{number}")).id)
+    for id in asked:
+        taken = store.claim("w")
+        assert taken is not None
+        assert taken.id == id
+        store.finish(taken, "w", Outcome(b"{}"))
+    assert [each.id for each in store.history("a.test", 2)] == [asked[2], asked[1]]
+    assert [each.id for each in store.history("a.test", 9, clock.now)] == [asked[1], asked[0]]
+
+
 def test_what_a_dead_worker_leaves_is_begun_again_once_then_given_up(open_it: Open) -> None:
     clock = Clock()
     store = checks(open_it(), clock)
