@@ -30,6 +30,7 @@ from tests.machine import Machine
 
 TOKEN = "test-token"
 NAMES = Names("traps.example")
+_PATIENCE = Limits().handshake / 2
 
 
 @cache
@@ -162,11 +163,15 @@ class Client:
         return self.reply()
 
     def is_closed(self) -> bool:
-        """Whether the server has closed, all it said before read."""
+        """Whether the server closes, all it said before read. Waited for less than until its own
+        bounds on silence and handshakes (Limits) would have it closed."""
+        self.socket.settimeout(_PATIENCE)
         try:
             while self.socket.recv(4096):
                 pass
-        except (ConnectionError, ssl.SSLError):
+        except TimeoutError:
+            return False
+        except ConnectionError:
             return True
         return True
 

@@ -206,7 +206,7 @@ def test_hostile_names_stay_text(server: Running) -> None:
             (0x0303,), (0xC02B, 0x0A0A, 0xFEDC), server_name=name, groups=(0x11EC, 0xFDFD)
         )
         client.socket.sendall(offer.hello().to_records())
-        client.is_closed()
+        assert client.is_closed()
     visit = server.visit()
     assert visit.helo == "<b>\\x1b]0;x"
     assert visit.tls is not None
