@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -37,6 +38,11 @@ _ENHANCED = {
     "502": "5.5.1", "503": "5.5.1", "504": "5.5.4", "552": "5.3.4", "553": "5.1.3", "554": "5.5.0",
     "555": "5.5.4",
 }  # fmt: skip
+#: Replies after which aiosmtpd itself closes, and what it was.
+_LET_GO = {
+    "421 ": Wording("too many commands"),
+    "502 5.5.1 Too many unrecognized": Wording("too many errors"),
+}
 _HAS_CODE = re.compile(r"[0-9]{3}[ -][245]\.[0-9]{1,3}\.[0-9]{1,3} ")
 #: The commands that there are.
 _COMMANDS = ("HELO", "EHLO", "STARTTLS", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "QUIT")
@@ -93,8 +99,9 @@ class Session(SMTP):
             command_call_limit=house.limits.commands,
             loop=asyncio.get_running_loop(),
         )
-        # The class's own would be shared by all sessions, and grow with every EHLO.
-        self.command_size_limits = dict.fromkeys(_COMMANDS, 1000)
+        # The class's own would be shared by all sessions, and grow with every EHLO. Commands that
+        # there are not are looked up too.
+        self.command_size_limits = defaultdict(lambda: 1000)
         self._smtp_methods = {
             name: method for name, method in self._smtp_methods.items() if name in _COMMANDS
         }
@@ -172,6 +179,9 @@ class Session(SMTP):
     async def push(self, status: Any) -> None:
         """With an enhanced status code; and a client whose every command is an error is let go."""
         text = status.decode("ascii", "replace") if isinstance(status, bytes) else str(status)
+        for beginning, why in _LET_GO.items():
+            if text.startswith(beginning):
+                self._end(why)
         await super().push(_enhanced(text))
         if text[:1] == "5":
             self._errors += 1
