@@ -122,11 +122,13 @@ def test_it_survives_json_and_pickle(wording: str) -> None:
         {"template": "x", "values": {"a": 1}},
         {"template": "x", "values": []},
         {"template": "x", "plural": "y", "count": "many"},
+        json.loads('{"template": "x", "plural": "y", "count": 1e999}'),
+        json.loads('{"separator": ", ", "parts": [' * 400 + "0" + "]}" * 400),
         {"separator": ", "},
         {"separator": ", ", "parts": [None]},
         {"template": "x", "values": {"a": {"parts": []}}},
     ],
-    ids=str,
+    ids=lambda members: str(members)[:60],
 )
 def test_what_is_no_wording_is_refused(members: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"wording|literal"):

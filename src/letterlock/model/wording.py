@@ -178,7 +178,7 @@ def from_members(members: Mapping[str, Any]) -> Wording:
             count=int(members.get("count", 1)),
             context=_text(members.get("context", "")),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"not a wording: {error}") from None
 
 
