@@ -100,6 +100,9 @@ _GOOD = visit(Trap.GOOD)
             "another host's certificate was shown",
         ),
         ([visit(Trap.GOOD, to=Trap.EXPIRED)], Verdict.INCONCLUSIVE, None),
+        # At a shared address: in clear text no certificate is shown, nor asked for.
+        ([visit(None, to=Trap.EXPIRED, tls=None)], Verdict.CLEAR, ""),
+        ([visit(Trap.GOOD, to=Trap.EXPIRED, tls=None)], Verdict.INCONCLUSIVE, None),
         (
             [replace(visit(Trap.EXPIRED, mail=False), turned_away=1)], Verdict.INCONCLUSIVE,
             "its recipient is no token of this test",

@@ -94,7 +94,8 @@ def _judge(trap: Trap, token: str | None, visit: Visit, tried: bool) -> _Seen:
         nothing = _says_nothing(visit)
         verdict = Verdict.INCONCLUSIVE if nothing else Verdict.REFUSED
         return _Seen(verdict, nothing or visit.refusal, 0, visit.tls)
-    if visit.trap is not trap:
+    clear = not any(each.encrypted for each in mails)
+    if visit.trap is not trap and not (clear and visit.trap is None):
         why = Wording("another host's certificate was shown")
         return _Seen(Verdict.INCONCLUSIVE, why, len(mails), visit.tls)
     if all(each.encrypted for each in mails):
