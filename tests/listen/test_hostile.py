@@ -9,7 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from letterlock.listen.limits import Gate, Limits, client_of
+from letterlock.listen.seen import MOST_CODES, hello_facts
 from letterlock.model.listening import Trap
+from letterlock.wire.tls.client_extensions import ClientOffer
 from letterlock.wire.tls.client_hello import Offer
 from letterlock.wire.tls.key_shares import random_share
 from tests.listen.running import NAMES, Client, Running, address, careless, running
@@ -169,6 +171,17 @@ def test_a_message_without_end_is_not_kept_in_memory(server: Running) -> None:
     assert peak < 2_000_000
     visit = server.visit()
     assert (visit.mails, visit.ended) == ((), "the message did not end")
+
+
+def test_of_hellos_without_end_little_is_kept() -> None:
+    tracemalloc.start()
+    kept = [hello_facts(ClientOffer((0x0303,), tuple(range(at, 30_000)))) for at in range(20)]
+    kept += [hello_facts(ClientOffer((0x0303,), (at,) * 2)) for at in (1, 1)]
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 1_000_000
+    assert len(kept[0].cipher_suites) <= MOST_CODES
+    assert kept[-1] is kept[-2]
 
 
 def test_who_only_errs_is_let_go(server: Running) -> None:

@@ -31,10 +31,9 @@ def _names(codes: tuple[int, ...], name: Callable[[int], str]) -> tuple[str, ...
     return tuple(name(code) for code in codes[:MOST_CODES] if not is_grease(code))
 
 
-@lru_cache(maxsize=256)  # a sender's hellos are mostly the same: one is kept
 def hello_facts(offer: ClientOffer) -> HelloFacts:
     groups = [group for code in offer.groups[:MOST_CODES] if (group := named_group(code))]
-    return HelloFacts(
+    facts = HelloFacts(
         versions=_names(offer.versions, version_name),
         cipher_suites=_names(offer.cipher_suites, suite_name),
         groups=_names(offer.groups, group_name),
@@ -44,6 +43,13 @@ def hello_facts(offer: ClientOffer) -> HelloFacts:
         alpn=tuple(shown(each) for each in offer.alpn[:16]),
         post_quantum_groups=tuple(group.name for group in groups if group.post_quantum),
     )
+    return _one_of(facts)
+
+
+@lru_cache(maxsize=256)  # of what is bounded: an offer has as many codes as a stranger likes
+def _one_of(facts: HelloFacts) -> HelloFacts:
+    """A sender's hellos are mostly the same: one is kept."""
+    return facts
 
 
 def shown(data: bytes) -> str:
