@@ -258,6 +258,22 @@ def test_a_database_that_is_away_for_a_while_loses_no_visit(
     database.close()
 
 
+def test_how_many_visits_were_lost_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = open_database(tmp_path, None)
+    Sendings(database).begin(digest("one-token"), "who asks", BOUNDS)
+    listener = PageTests(tmp_path, None, Recipients(Names("traps.example"), []), "traps.example")
+    listener.begin()
+    with database.write() as connection:
+        connection.execute(text("DROP TABLE arrivals"))
+    for trap in (Trap.GOOD, Trap.EXPIRED):
+        listener.visit(visit(trap))
+    assert listener.end() == 2
+    assert capsys.readouterr().err.count("visits wait") == 1
+    database.close()
+
+
 def until(happened: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 60
     while not happened():

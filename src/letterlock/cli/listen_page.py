@@ -50,12 +50,13 @@ class PageTests:
         """It is written down by and by."""
         self._waiting.append(visit)
 
-    def end(self) -> None:
-        """With all that came."""
+    def end(self) -> int:
+        """With all that came; how many visits could not be written down."""
         self._stopping.set()
         self._thread.join()
         self._tried(self._last)
         self._database.close()
+        return len(self._waiting)
 
     def _run(self) -> None:
         while not self._stopping.wait(_EVERY):

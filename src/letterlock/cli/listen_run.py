@@ -181,9 +181,8 @@ class _Output:
             show_fetch(self._console, fetch)
 
     def end(self, sheets: tuple[Sheet, ...]) -> None:
-        """Raises UndeterminedError where a line was lost."""
-        if self._page is not None:
-            self._page.end()
+        """Raises UndeterminedError where a line or a visit was lost."""
+        lost = self._page.end() if self._page is not None else 0
         for sheet in sheets:
             self._write(sheet_line(sheet))
         own = tuple(sheet for sheet in sheets if sheet.label) if self._page else sheets
@@ -191,6 +190,8 @@ class _Output:
             show_sheets(self._console, own)
         if self._fault:
             raise UndeterminedError(f"--json {self._name}: {self._fault}; the test was ended")
+        if lost:
+            raise UndeterminedError(f"{lost} of the visits are lost: the page's database was away")
 
     def _write(self, line: str) -> None:
         if self._file is None or self._fault:
