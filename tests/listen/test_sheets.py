@@ -112,6 +112,10 @@ _GOOD = visit(Trap.GOOD)
             Verdict.INCONCLUSIVE, "too many errors",
         ),
         (
+            [replace(visit(Trap.EXPIRED, mail=False), injected=True, ended="so we ended it")],
+            Verdict.REFUSED, "commands before the handshake",
+        ),
+        (
             [replace(visit(Trap.EXPIRED, mail=False), helo="", tls=None)], Verdict.INCONCLUSIVE,
             "left before EHLO",
         ),
@@ -143,6 +147,11 @@ def test_one_address_of_a_network_counts_for_its_neighbour() -> None:
     )
     assert sheet.addresses == ("2001:db8::1", "2001:db8::2")
     assert sheet.at(Trap.EXPIRED).verdict is Verdict.REFUSED
+
+
+def test_of_a_senders_names_a_few_are_kept() -> None:
+    crowd = [replace(visit(Trap.GOOD, address=f"192.0.2.{at}"), helo=f"mx{at}") for at in range(30)]
+    assert (len(only(*crowd).addresses), len(only(*crowd).helo)) == (20, 20)
 
 
 def test_two_tokens_of_one_sender_are_two_sheets_in_the_labels_order() -> None:

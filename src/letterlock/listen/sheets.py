@@ -100,7 +100,7 @@ def _judge(trap: Trap, token: str | None, visit: Visit, tried: bool) -> _Seen:
         return _Seen(Verdict.INCONCLUSIVE, why, len(mails), visit.tls)
     if all(each.encrypted for each in mails):
         return _Seen(Verdict.DELIVERED, "", len(mails), visit.tls)
-    fell = (tried or visit.starttls_asked) and trap is not Trap.NO_STARTTLS
+    fell = tried or visit.starttls_asked
     return _Seen(Verdict.FELL_BACK if fell else Verdict.CLEAR, "", len(mails), visit.tls)
 
 
