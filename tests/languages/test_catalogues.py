@@ -73,7 +73,7 @@ def test_the_environments_language(environ: dict[str, str], tag: str) -> None:
         ("zh-TW,zh;q=0.9,en;q=0.8", "zh-Hant"),
         ("en;q=0.5, zh-TW", "zh-Hant"),
         ("zh-CN, zh;q=0.9", "zh-Hant"),
-        ("zh-TW;q=0, en", "en"),
+        ("zh-TW;q=0", "en"),
         ("*, zh-TW;q=nonsense", "en"),
         (";;;,,,=", "en"),
         ("zh-TW," * 10_000, "zh-Hant"),

@@ -273,6 +273,13 @@ def test_silence_ends() -> None:
         assert quick.visit().ended == "the client was silent for too long"
 
 
+def test_who_does_not_go_is_sent_away() -> None:
+    with running(Limits(session=0.1)) as quick:
+        with Client(quick.port(Trap.GOOD)) as client:
+            assert client.is_closed()
+        assert quick.visit().ended == "the session took too long"
+
+
 def test_a_handshake_that_does_not_go_on_ends() -> None:
     with running(Limits(handshake=0.1)) as quick:
         with Client(quick.port(Trap.GOOD)).open() as client:

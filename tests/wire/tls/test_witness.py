@@ -116,6 +116,12 @@ def test_whatever_the_bytes_and_however_they_are_cut(data: bytes, cuts: list[int
     assert seen([data[a:b] for a, b in pairwise(edges)]) == seen([data])
 
 
+def test_of_two_hellos_the_first_counts() -> None:
+    witness = Witness()
+    witness.client(_HELLO.to_records() + Offer((0x0303,), (0xC02B,)).hello().to_records())
+    assert witness.offer == offered(_HELLO)
+
+
 def test_what_an_offer_says() -> None:
     versions, suites, groups = (0x0304, 0x0303), (0x1301, 0xC02B), (0x11EC, 29)
     hello = Offer(
@@ -132,6 +138,24 @@ def test_what_is_malformed_is_named() -> None:
     hello = ClientHello(0x0303, bytes(32), b"", (0xC02B,), (0,), bad)
     versions = (0x0303, 0x0302, 0x0301, 0x0300)
     assert offered(hello) == ClientOffer(versions, (0xC02B,), malformed=(0, 10))
+
+
+def test_the_first_host_name_is_it_and_no_legacy_version_is_above_1_2() -> None:
+    names = Extension(0, b"\x00\x0c\x07\x00\x03odd\x00\x00\x03one")
+    hello = ClientHello(0x0304, bytes(32), b"", (0xC02B,), (0,), (names,))
+    offer = offered(hello)
+    assert (offer.server_name, max(offer.versions)) == (b"one", 0x0303)
+
+
+@pytest.mark.parametrize(
+    ("data", "descriptions"),
+    [(b"\x15\x03\x03\x00\x02\x02\x2a", [42]), (b"\x15\x03\x03\x00\x03\x02\x2a\x00", [])],
+)
+def test_an_alert_is_two_bytes_in_the_clear(data: bytes, descriptions: list[int]) -> None:
+    witness = Witness()
+    witness.client(data)
+    assert [each.description for each in witness.alerts] == descriptions
+    assert witness.fault == ""
 
 
 @pytest.mark.parametrize(
