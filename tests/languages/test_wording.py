@@ -57,6 +57,7 @@ LOUD = Language("x-loud", Shouting())
         (Wording("at {port} only", port=25), "at 25 only", "AT 25 ONLY"),
         (Wording("{a}: {b}", a=Wording("no"), b="no"), "no: no", "NO: no"),
         (counted("{count} day", "{count} days", 1), "1 day", "1×1 DAYS"),
+        (counted("{count} day", "{count} days", 0), "0 days", "0×0 DAYS"),
         (counted("{count} day", "{count} days", 2), "2 days", "2×2 DAYS"),
         (in_context("severity", "high"), "high", "severity:HIGH"),
         (joined(", ", ("a", Wording("b"))), "a, b", "a/B"),

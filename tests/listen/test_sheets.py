@@ -254,6 +254,12 @@ def test_a_sheet_fits_80_columns() -> None:
     assert max(map(len, sheet.splitlines())) <= 80
 
 
+def test_mail_elsewhere_is_no_good_news_and_the_good_host_is_asked_first() -> None:
+    shown = screen(300, visit(Trap.EXPIRED), visit(Trap.GOOD, mail=False))
+    assert "expired        ✗ mail" in shown
+    assert "The good host has no mail" in shown
+
+
 def test_strangers_do_not_fill_the_screen() -> None:
     crowd = [visit(Trap.GOOD, mail=False, address=f"198.51.100.{at}") for at in range(9)]
     shown = screen(80, *crowd, _GOOD)
