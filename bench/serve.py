@@ -4,8 +4,11 @@ through the page against the same on the command line; on a real Postfix and Dov
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import statistics
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -22,6 +25,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, Machine(Path(name)) as machine:
         folder = Path(name)
         machine.start()
+        _stand_back(machine)
         inside = (
             "nsenter", f"--target={machine.system.pid}", "--mount", "--net", "--uts",
             f"--wd={folder}", "--",
@@ -29,7 +33,14 @@ def main() -> None:
         limits = ("--allow-private", "--per-client", "1000", "--per-target", "1000", "--reuse", "0")
         with serving(folder, *limits, inside=inside) as service:
             _compare(machine, service, inside)
-            _view(machine, service)
+            _view(machine, service, inside)
+
+
+def _stand_back(machine: Machine) -> None:
+    """The servers that are looked at would be on machines of their own: here they get what
+    processor is left."""
+    pids = "/var/spool/postfix/pid/master.pid /run/dovecot/master.pid"
+    machine.must("sh", "-c", f"renice -n 19 -p $(cat {pids})")
 
 
 def _compare(machine: Machine, service: Running, inside: tuple[str, ...]) -> None:
@@ -55,7 +66,7 @@ def _checked(service: Running, target: str) -> str:
     return id
 
 
-def _view(machine: Machine, service: Running) -> None:
+def _view(machine: Machine, service: Running, inside: tuple[str, ...]) -> None:
     id = machine.call(lambda: _checked(service, HOSTNAME))
     stop = threading.Event()
     threads = [
@@ -68,7 +79,7 @@ def _view(machine: Machine, service: Running) -> None:
         thread.start()
     try:
         machine.call(lambda: _until_running(service))
-        took = machine.call(lambda: asyncio.run(_viewers(f"{service.url}/c/{id}")))
+        took = _viewed(inside, f"{service.url}/c/{id}")
         memory = _memory(service)
     finally:
         stop.set()
@@ -96,6 +107,15 @@ def _again(service: Running, number: int, stop: threading.Event) -> None:
 def _until_running(service: Running) -> None:
     while int(service.get("/metrics").text.partition('state="running"} ')[2].split()[0]) < CHECKS:
         time.sleep(0.1)
+
+
+def _viewed(inside: tuple[str, ...], url: str) -> list[float]:
+    """By a process of their own: those who ask for checks would hold them up."""
+    command = [*inside, sys.executable, "-m", "bench.serve", url]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
+    done = subprocess.run(command, capture_output=True, check=True, env=environment)
+    took: list[float] = json.loads(done.stdout)
+    return took
 
 
 async def _viewers(url: str) -> list[float]:
@@ -127,4 +147,7 @@ def _memory(service: Running) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) > 1:
+        print(json.dumps(asyncio.run(_viewers(sys.argv[1]))))
+    else:
+        main()
