@@ -144,6 +144,24 @@ def test_the_clients_own_file_is_reloaded_and_not_written(tree: Tree) -> None:
     assert [e.name for e in done.plan.expectations] == ["imap.example.com"]
 
 
+@pytest.mark.parametrize(
+    ("table", "asked", "answered"),
+    [
+        (None, "shop.example", False),
+        (None, "a.shop.example", True),
+        (None, "a.b.shop.example", False),
+        ("/etc/postfix/sni", "shop.example", False),
+        ("/etc/postfix/sni", "a.shop.example", True),
+        ("/etc/postfix/sni", "a.b.shop.example", True),
+        ("/etc/postfix/sni", "ashop.example", False),
+        (None, "ashop.example", False),
+    ],
+)
+def test_how_deep_a_pattern_reaches(table: str | None, asked: str, answered: bool) -> None:
+    slot = Slot("either", "/live.pem", "/live.key", (), "*.Shop.example", table)
+    assert slot.answers(asked) is answered
+
+
 def test_each_name_is_asked_for_where_it_is_served(tree: Tree) -> None:
     new = tree.bundle(MAIL, "*.shop.example")
     tree.write("/live.pem", new)

@@ -29,11 +29,16 @@ class Slot:
     where: Location = _NOWHERE
 
     def answers(self, name: str) -> bool:
-        """Whether it is for that name, and not for every one."""
+        """Whether it is for that name, and not for every one. A table's pattern covers all that is
+        below it (postconf(5), tls_server_sni_maps); a `local_name`'s one label (Dovecot's
+        src/lib/dns-util.h)."""
         if self.name is None:
             return False
         own, name = self.name.lower(), name.lower()
-        return name.endswith(own[1:]) if own.startswith("*.") else own == name
+        if not self.is_pattern:
+            return own == name
+        label = name.removesuffix(own[1:])
+        return label != name and (self.table is not None or "." not in label)
 
     @property
     def is_pattern(self) -> bool:
