@@ -172,7 +172,9 @@ def test_what_users_are_promised(machine: Machine) -> None:
     assert "clients of" not in only.text
 
 
-def looked_at(machine: Machine, domain: str, guard: Guard) -> list[TargetFacts]:
+def told_of(
+    machine: Machine, domain: str, guard: Guard, left_alone: str = ""
+) -> list[Checked | Unresolved]:
     """What is told of a domain by who visits for strangers."""
     told: list[Checked | Unresolved] = []
     request = Request(
@@ -180,9 +182,14 @@ def looked_at(machine: Machine, domain: str, guard: Guard) -> list[TargetFacts]:
         resolver=Resolver.parse(VALIDATING),
         manners=Manners(guard=guard),
         depth=Depth.VERDICT,
+        refusal=lambda host: f"{host} is left alone" if host == left_alone else None,
     )
     machine.call(lambda: check_all([parse_target(domain)], request, done=told.append))
-    return [each.facts for each in told if isinstance(each, Checked)]
+    return told
+
+
+def looked_at(machine: Machine, domain: str, guard: Guard) -> list[TargetFacts]:
+    return [each.facts for each in told_of(machine, domain, guard) if isinstance(each, Checked)]
 
 
 def test_under_a_guard_no_odd_port_is_gone_to(machine: Machine) -> None:
@@ -195,6 +202,17 @@ def test_under_a_guard_no_page_is_fetched_from_within(machine: Machine) -> None:
     assert found.domain is not None
     assert found.domain.sts is not None
     assert found.domain.sts.fault == "mta-sts.example.com has no address that may be gone to"
+
+
+def test_a_refused_host_is_not_gone_to_wherever_its_name_was_found(machine: Machine) -> None:
+    """It is where mail is taken, and where users are sent to; the other is looked at."""
+    told = told_of(machine, "@users.example", lambda _address: None, left_alone=HOSTNAME)
+    refused = [each for each in told if isinstance(each, Unresolved)]
+    assert [str(each.error) for each in refused] == [f"{HOSTNAME} is left alone"] * 2
+    seen = {each.facts.name for each in told if isinstance(each, Checked) if each.facts.endpoints}
+    assert seen == {"mail.users.example"}
+    (only,) = told_of(machine, HOSTNAME, lambda _address: None, left_alone=HOSTNAME)
+    assert isinstance(only, Unresolved)
 
 
 def test_a_domain_without_mail(machine: Machine) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from letterlock.check.run import Request
 from letterlock.model.errors import InputError, RefusedError
 from letterlock.web.asked import asked
 from letterlock.web.monitors import CLIENT
@@ -40,7 +41,7 @@ def database(settings: Settings) -> Iterator[Database]:
 def test_names_with_all_below_them_and_networks(settings: Settings) -> None:
     assert settings.opt_out_file is not None
     known = opt_out_read(settings.opt_out_file)
-    names = ("example.com", "a.b.example.com", "xn--bcher-kva.example")
+    names = ("example.com", "a.b.example.com", "A.Example.COM.", "xn--bcher-kva.example")
     assert all(map(known.has_name, names))
     assert not any(map(known.has_name, ("com", "badexample.com", "example.com.evil.test")))
     assert known.has_address("192.0.2.255")
@@ -94,6 +95,20 @@ def test_the_worker_goes_to_none_of_them(settings: Settings, database: Database)
     )  # fmt: skip
     outcome = worker._look(_check(checks, "127.0.5.1"))
     assert (outcome.report, outcome.error) == (None, "127.0.5.1 asked not to be looked at")
+
+
+def test_the_worker_refuses_hosts_that_records_lead_to(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How a refusal is kept: tests/cli/test_check_domain.py, over real DNS."""
+    checks, seen = Checks(database), []
+
+    def check_all(_targets: object, request: Request, **_told: object) -> None:
+        seen.append([request.refusal(host) for host in ("mx.example.com", "mx.example.org")])
+
+    monkeypatch.setattr("letterlock.web.worker.check_all", check_all)
+    Worker(settings, checks, Sendings(database))._look(_check(checks, "@example.org"))
+    assert seen == [["mx.example.com asked not to be looked at", None]]
 
 
 def test_an_address_is_visited_so_often_by_strangers(

@@ -43,6 +43,10 @@ from letterlock.profiles.demand import tolerated
 from letterlock.profiles.profile import Profile, load
 
 
+def _nobody(_host: str) -> str | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What to ask of each target. `name` is sent as SNI and verified, by default the target's own;
@@ -64,6 +68,8 @@ class Request:
     online: bool = False
     #: How pages are fetched that DNS leads to (MTA-STS); None: from anywhere, by `trust`.
     web: Web | None = None
+    #: Says of a host's name why it is not gone to, wherever the name was found; None: it is.
+    refusal: Callable[[str], str | None] = _nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +169,8 @@ def _parts(targets: Sequence[Target], request: Request) -> Iterator[tuple[Part, 
             clients = partial(_visit_clients, request, online)
             yield of_domain(target, known[target], mail, clients)
         else:
-            find = partial(_admitted, request, partial(endpoints_of, target, request))
+            places = partial(endpoints_of, target, request)
+            find = partial(_admitted, request, target.name, places)
             visit = _examination(request, online, request.name or target.name, find)
             yield (Part(target, visit, told.get(target)),)
 
@@ -218,16 +225,19 @@ def _visit(
     )
     if not places:
         return None
-    return _examination(request, online, host.name, partial(_admitted, request, lambda: places))
+    find = partial(_admitted, request, host.name, lambda: places)
+    return _examination(request, online, host.name, find)
 
 
 def _may_be_gone_to(request: Request, address: str) -> bool:
     return request.manners.guard(address) is None
 
 
-def _admitted(request: Request, find: Find) -> Sequence[Endpoint]:
-    """What is found, unless the guard lets us go to none of it. An address of several that is not
-    gone to stays: the report tells of it."""
+def _admitted(request: Request, host: str, find: Find) -> Sequence[Endpoint]:
+    """What is found, unless `host` is refused or the guard lets us go to none of it. An address of
+    several that is not gone to stays: the report tells of it."""
+    if (reason := request.refusal(host)) is not None:
+        raise UndeterminedError(reason)
     places = find()
     admitted(tuple(dict.fromkeys(each.address for each in places)), request.manners.guard)
     return places

@@ -19,7 +19,7 @@ class OptOut:
 
     def has_name(self, name: str) -> bool:
         """A host or domain in A-labels, or a part of one that is left alone."""
-        labels = name.split(".")
+        labels = name.lower().rstrip(".").split(".")
         return any(".".join(labels[start:]) in self.names for start in range(len(labels)))
 
     def has_address(self, address: str) -> bool:

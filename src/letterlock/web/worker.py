@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from letterlock.certs.trust import TrustStore
 from letterlock.check.run import Checked, Progress, Unresolved, check_all
@@ -126,14 +127,15 @@ class Worker:
         told: list[Checked | Unresolved] = []
         try:
             asked = asked_again(check.target, check.options)
-            if self._opt_out.now().has_name(asked.target.name):
-                raise UndeterminedError(f"{asked.target.shown} asked not to be looked at")
+            if (reason := self._left_alone(asked.target.name)) is not None:
+                raise UndeterminedError(reason)
             resolver = self._settings.resolver
             request = asked.request(
                 self._trust,
                 self._manners(check),
                 Resolver.parse(resolver) if resolver is not None else None,
             )
+            request = replace(request, refusal=self._left_alone)
             check_all([asked.target], request, done=told.append, progress=self._noting(check))
         except LetterlockError as error:
             return Outcome(error=str(error))
@@ -155,6 +157,12 @@ class Worker:
                 self._stopping.wait(_IDLE)
             else:
                 return
+
+    def _left_alone(self, name: str) -> str | None:
+        """Why a host or a domain is not looked at: of itself, or by whose records led there."""
+        if self._opt_out.now().has_name(name):
+            return Wording("{address} asked not to be looked at", address=name)
+        return None
 
     def _manners(self, check: Check) -> Manners:
         settings = self._settings
