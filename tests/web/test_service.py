@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -315,6 +316,38 @@ def test_check_by_a_server_prints_what_check_prints(
     code, _, said = told("127.0.6.1:25", "--server", "http://127.0.0.1:1")
     assert code == 3
     assert "http://127.0.0.1:1 cannot be asked" in said
+
+
+def test_check_by_a_server_goes_on_after_a_target_that_it_declines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And waits where it is asked to: for room, here until four others are done."""
+    (tmp_path / "opt-out").write_text("127.0.6.7\n")
+    silent = Silent("127.0.6.8")
+    with serving(tmp_path, "--allow-private", "--opt-out", str(tmp_path / "opt-out")) as running:
+        others = [running.ask("127.0.6.8:143", name=f"{name}.example") for name in "abcd"]
+        waited, slept = [], time.sleep
+
+        def sleep(seconds: float) -> None:
+            if seconds < 1:
+                slept(seconds)
+                return
+            waited.append(seconds)
+            silent.close()
+            for each in others:
+                running.over(each)
+
+        assert silent.visited.wait(DEADLINE)
+        monkeypatch.setattr("letterlock.probe.service.time.sleep", sleep)
+        words = ("check", "127.0.6.7", "127.0.6.9:143", "--server", running.url, "--json", "-")
+        monkeypatch.setattr(sys, "argv", ["letterlock", *words])
+        with pytest.raises(SystemExit) as ended:
+            run()
+        told = capsys.readouterr()
+        assert ended.value.code == 3
+        assert waited == [15]
+        assert told.err == f"letterlock: {running.url}: 127.0.6.7 asked not to be looked at\n"
+        assert [each["target"] for each in json.loads(told.out)["targets"]] == ["127.0.6.9:143"]
 
 
 def test_an_answer_waits_for_no_acknowledgement() -> None:

@@ -32,15 +32,19 @@ def look_elsewhere(
     bar: Bar,
 ) -> None:
     """One target after the other; `done` as in `check_all`. Raises InputError, UndeterminedError:
-    the service does not take or answer the question."""
-    from letterlock.probe.service import Service
+    the service does not answer, or nonsense."""
+    from letterlock.probe.service import DeclinedError, Service
 
     service = Service.at(url)
     for target in targets:
         question: dict[str, Any] = {"target": _text(target), "depth": depth.value}
         question |= {"name": name} if name is not None else {}
         question |= {"ports": list(ports)} if ports else {}
-        answer = service.look(question, bar.note_elsewhere)
+        try:
+            answer = service.look(question, bar.note_elsewhere)
+        except DeclinedError as error:
+            done(Unresolved(target, error))
+            continue
         for one in _results(answer.facts, answer.determined):
             done(one)
         if answer.error is not None:

@@ -19,8 +19,14 @@ if TYPE_CHECKING:
 _STEP = 15.0
 _EVERY = 0.5
 _LONGEST = 1800.0
+#: Seconds for which a service that is busy may ask us to wait, and we do.
+_PATIENCE = 60
 #: Bytes of an answer; a report of a domain with many hosts has some MB.
 _LARGEST = 64 * 1024 * 1024
+
+
+class DeclinedError(UndeterminedError):
+    """The service does not look at this target; it may at others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +64,8 @@ class Service:
         """The answer to `question` (NewCheck in the API); `told` hears of ports finished, ports in
         all and what was heard of last.
 
-        Raises InputError where the service takes the question for none, UndeterminedError where it
-        cannot be reached, is too busy, or answers nonsense."""
+        Raises DeclinedError where the service does not take the question (also as too much for
+        longer than we wait), UndeterminedError where it cannot be reached or answers nonsense."""
         import httpx2
 
         try:
@@ -79,9 +85,7 @@ class Service:
         question: dict[str, Any],
         told: Callable[[int, int, str], None],
     ) -> Answer:
-        answer = client.post(f"{self.url}/api/v1/checks", json=question)
-        if answer.status_code != 202:
-            raise self._refused(answer)
+        answer = self._begun(client, question, told)
         place = f"{self.url}/api/v1/checks/{_id(json.loads(answer.content))}"
         check = self._followed(client, place, told)
         facts = None
@@ -89,6 +93,24 @@ class Service:
             facts = self._body(client, f"{place}/facts")
         error = check["error"]
         return Answer(facts, None if error is None else str(error), check["determined"] is True)
+
+    def _begun(
+        self,
+        client: httpx2.Client,
+        question: dict[str, Any],
+        told: Callable[[int, int, str], None],
+    ) -> httpx2.Response:
+        """The service's consent; where it is busy for a moment, after that."""
+        deadline = time.monotonic() + _LONGEST
+        while True:
+            answer = client.post(f"{self.url}/api/v1/checks", json=question)
+            if answer.status_code == 202:
+                return answer
+            seconds = _wait(answer)
+            if seconds is None or seconds > min(_PATIENCE, deadline - time.monotonic()):
+                raise self._refused(answer)
+            told(0, 0, f"busy, asked again in {seconds} s")
+            time.sleep(seconds)
 
     def _followed(
         self, client: httpx2.Client, place: str, told: Callable[[int, int, str], None]
@@ -114,19 +136,22 @@ class Service:
             raise UndeterminedError(f"{self.url} answers HTTP {answer.status_code}")
         return bytes(received)
 
-    def _refused(self, answer: httpx2.Response) -> InputError | UndeterminedError:
+    def _refused(self, answer: httpx2.Response) -> UndeterminedError:
         try:
             problem = json.loads(answer.content)
             said = " ".join(str(problem["detail"]).split())[:300]
         except (ValueError, KeyError, TypeError):
             return UndeterminedError(f"{self.url} answers HTTP {answer.status_code}")
-        if answer.status_code in (429, 503):
-            after = answer.headers.get("Retry-After", "")
-            remedy = (
-                Wording("try again in {seconds} s", seconds=after) if after.isdecimal() else None
-            )
-            return UndeterminedError(f"{self.url}: {said}", remedy=remedy)
-        return InputError(f"{self.url}: {said}")
+        seconds = _wait(answer)
+        remedy = None if seconds is None else Wording("try again in {seconds} s", seconds=seconds)
+        return DeclinedError(f"{self.url}: {said}", remedy=remedy)
+
+
+def _wait(answer: httpx2.Response) -> int | None:
+    """Seconds after which what is too much now may be asked again (RFC 9110 section 10.2.3)."""
+    after: str = answer.headers.get("Retry-After", "")
+    busy = answer.status_code in (429, 503)
+    return int(after) if busy and after.isascii() and after.isdecimal() else None
 
 
 def _id(told: dict[str, Any]) -> str:
