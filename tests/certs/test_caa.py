@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+import tomllib
+from importlib.resources import files
 
 import pytest
 import trustme
@@ -11,6 +13,7 @@ from letterlock.certs.caa import issuer_of, why_not
 from letterlock.certs.x509 import facts
 from letterlock.model.certificate import Certificate
 from letterlock.model.dns_promises import CaaIssuer, CaaRecord
+from letterlock.probe.resolve import parse_target
 
 
 def chain(*organisations: str) -> list[Certificate]:
@@ -31,11 +34,23 @@ def chain(*organisations: str) -> list[Certificate]:
             "sectigo.com",
         ),
         (("SECTIGO LIMITED",), "SECTIGO LIMITED", "sectigo.com"),
+        (("DigiCert Inc", "QuoVadis Limited"), "QuoVadis Limited", "digicert.com"),
+        (("Example's own CA", "D-Trust GmbH"), "D-Trust GmbH", "d-trust.net"),
     ],
 )
 def test_issuers(organisations: tuple[str, ...], issuer: str, domain: str) -> None:
     found, domains = issuer_of(chain(*organisations))
     assert (found, domains[0]) == (issuer, domain)
+
+
+def test_the_table_holds_each_organisation_once_and_domains_as_dns_does() -> None:
+    text = files("letterlock.certs").joinpath("caa_domains.toml").read_text("utf-8")
+    table = tomllib.loads(text)["ca"]
+    named = [name.casefold() for each in table for name in each["organisations"]]
+    assert len(named) == len(set(named))
+    for domains in (each["domains"] for each in table):
+        assert len(domains) == len(set(domains))
+        assert domains == [parse_target(domain).name for domain in domains]
 
 
 def test_a_ca_of_ones_own_is_not_judged() -> None:
