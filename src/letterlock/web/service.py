@@ -98,6 +98,7 @@ class Reports:
         self._checks = checks
         self._kept: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._size = 0
+        self._making: dict[tuple[str, str], Lock] = {}
         self._lock = Lock()
 
     def results(self, id: str) -> tuple[Result, ...]:
@@ -116,10 +117,10 @@ class Reports:
     def page(self, id: str, kind: str) -> str | None:
         """A whole page about a check that is done, where `keep_page` has it. Does not block."""
         with self._lock:
-            return self._kept.get((id, kind))
+            return self._found((id, kind))
 
     def keep_page(self, id: str, kind: str, text: str) -> None:
-        self._known((id, kind), lambda: text)
+        self._keep((id, kind), text)
 
     def json(self, id: str) -> str:
         return self._known((id, "json"), lambda: json_report.document(self.results(id)))
@@ -130,11 +131,31 @@ class Reports:
         return compare(before, after)
 
     def _known(self, key: tuple[str, str], make: Callable[[], str]) -> str:
+        """Made once, however many ask for it meanwhile: a hundred who follow a link would each
+        hold the others up by making it."""
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        made = make()
+            if (known := self._found(key)) is not None:
+                return known
+            making = self._making.setdefault(key, Lock())
+        with making:
+            with self._lock:
+                if (known := self._found(key)) is not None:
+                    return known
+            try:
+                made = make()
+                self._keep(key, made)
+            finally:
+                with self._lock:
+                    self._making.pop(key, None)
+        return made
+
+    def _found(self, key: tuple[str, str]) -> str | None:
+        """Under the lock."""
+        if key in self._kept:
+            self._kept.move_to_end(key)
+        return self._kept.get(key)
+
+    def _keep(self, key: tuple[str, str], made: str) -> None:
         with self._lock:
             if key not in self._kept:
                 self._kept[key] = made
@@ -142,4 +163,3 @@ class Reports:
             while self._size > _KEPT and len(self._kept) > 1:
                 _, gone = self._kept.popitem(last=False)
                 self._size -= len(gone)
-        return made
