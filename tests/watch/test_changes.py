@@ -50,6 +50,28 @@ def test_once_and_its_end_once() -> None:
     assert watched.sees(STALE, hours=48) == NEWS, "a day later it is a new one"
 
 
+def test_that_something_cannot_be_seen_is_a_fault_and_ends_no_other() -> None:
+    known: dict[Key, Known] = {}
+
+    def told(*parts: Part) -> tuple[list[str], list[str]]:
+        nonlocal known
+        look = Look(BEGIN, parts).with_doubts(Severity.CRITICAL)
+        changes = compare(known, look)
+        known = {each.fault.key: each for each in changes.known}
+        began, over = changes.began, changes.over
+        return [each.fault.id for each in began], [each.fault.id for each in over]
+
+    seen = Part(STATUS, (STALE,))
+    assert told(seen) == ([STALE.id], [])
+    blind = Part(STATUS, all_blind=True, unknown=("Dovecot refuses its configuration",))
+    assert told(blind) == (["could-not-determine"], [])
+    (doubt,) = (each.fault for each in known.values() if each.fault.id != STALE.id)
+    assert (doubt.severity, doubt.evidence) == (Severity.CRITICAL, blind.unknown[0])
+    assert told(replace(blind, unknown=("another reason",))) == ([], [])
+    assert told(seen) == ([], ["could-not-determine"])
+    assert told(Part(STATUS)) == ([], [STALE.id])
+
+
 @pytest.mark.parametrize("place", ["127.0.0.1:993", "/etc/x.pem:1"])
 def test_what_could_not_be_seen_is_not_over(place: str) -> None:
     watched, fault = Watched(), replace(STALE, place=place)

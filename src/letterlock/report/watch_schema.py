@@ -18,8 +18,8 @@ _FAULT = words.shape(
         "place": _PLACE,
         "about": _ABOUT,
         "source": words.said(
-            words.one_of(("status", "check", "pending")),
-            "seen on the machine, from its outside addresses, or among deployments",
+            words.one_of(("status", "check", "pending", "watch")),
+            "seen on the machine, from its outside addresses, among deployments; watch: not seen",
         ),
         "title": words.TEXT,
         "evidence": words.TEXT,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from letterlock.findings.unknowns import COULD_NOT_DETERMINE
 from letterlock.model.finding import Finding, Severity
 from letterlock.report.escape import printable
 
-#: Where a fault was seen: on the machine itself, from its own addresses, or among deployments.
-STATUS, CHECK, PENDING = "status", "check", "pending"
+#: Where a fault was seen: on the machine itself, from its own addresses, among deployments; or
+#: nowhere, since something kept the watch from looking.
+STATUS, CHECK, PENDING, WATCH = "status", "check", "pending", "watch"
 
 Key = tuple[str, str, str, str]
 
@@ -46,3 +48,10 @@ def of_finding(source: str, finding: Finding, target: str = "this machine") -> F
         evidence=printable(finding.evidence),
         remedy=finding.remedy,
     )
+
+
+def of_unknown(source: str, what: str, tell_from: Severity, target: str = "this machine") -> Fault:
+    """That something could not be seen, which may hide anything: a fault, however mild one must be
+    to be told."""
+    severity = max(Severity.MEDIUM, tell_from, key=lambda each: each.rank)
+    return of_finding(source, COULD_NOT_DETERMINE.of_server(what, severity), target)

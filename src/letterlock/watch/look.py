@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from letterlock.model.certificate import Certificate
-from letterlock.watch.fault import Fault, Key
+from letterlock.model.finding import Severity
+from letterlock.watch.fault import WATCH, Fault, Key, of_unknown
 
 #: Faults of the certificate that a server's processes began with. Postfix's end one by one, each
 #: after its last client (postconf(5), max_idle and max_use): until all have, one connection shows
@@ -68,6 +69,12 @@ class Look:
                 if known is None or each.severity.rank > known.severity.rank:
                     found[each.key] = each
         return {key: each for key, each in found.items() if key not in self.wavering}
+
+    def with_doubts(self, tell_from: Severity) -> Look:
+        """With all that could not be seen as a fault of its own: a server that does not run keeps
+        its others unseen."""
+        doubts = (of_unknown(WATCH, "; ".join(self.unknown), tell_from),) if self.unknown else ()
+        return replace(self, parts=(*self.parts, Part(WATCH, doubts)))
 
     def sees(self, key: Key) -> bool:
         """Whether the absence of a fault means that it is over."""

@@ -10,11 +10,10 @@ import msgspec
 
 from letterlock.check.run import Checked
 from letterlock.findings.reach import determined
-from letterlock.findings.unknowns import COULD_NOT_DETERMINE
 from letterlock.model.facts import EndpointFacts
 from letterlock.model.finding import Severity
 from letterlock.watch.changes import Known, compare
-from letterlock.watch.fault import CHECK, Fault, of_finding
+from letterlock.watch.fault import CHECK, Fault, of_finding, of_unknown
 from letterlock.watch.look import Look, Part
 from letterlock.watch.message import document
 
@@ -66,12 +65,7 @@ def _faults(seen: Seen, tell_from: Severity, undetermined: int) -> Iterator[Faul
                 yield of_finding(CHECK, each, checked.facts.target)
     if undetermined >= _TWICE:
         what = seen.error or _unsaid(seen.checked) or "not all that was asked has an answer"
-        finding = COULD_NOT_DETERMINE.of_server(what, max(Severity.MEDIUM, tell_from, key=_rank))
-        yield of_finding(CHECK, finding, seen.title)
-
-
-def _rank(severity: Severity) -> int:
-    return severity.rank
+        yield of_unknown(CHECK, what, tell_from, seen.title)
 
 
 def _unsaid(checked: Sequence[Checked]) -> str:

@@ -141,7 +141,8 @@ class _Eyes:
         outside = settings.addresses
         addresses = outside_addresses() if outside is None else outside
         checked = look_from_outside(addresses, trust, machine, settings.tell_from, around.report)
-        return Look(datetime.now(UTC), (self._pending, machine.part, checked))
+        look = Look(datetime.now(UTC), (self._pending, machine.part, checked))
+        return look.with_doubts(settings.tell_from)
 
     def _trust(self) -> TrustStore:
         file = self._around.settings.ca_file
