@@ -63,7 +63,8 @@ def service(folder: Path) -> Iterator[Running]:
 def listening(folder: Path, authority: trustme.CA) -> Iterator[subprocess.Popen[str]]:
     """`letterlock listen` beside the service, as the user that its data are."""
     authority.cert_pem.write_to_path(folder / "ca.pem")
-    good = authority.issue_cert(f"mx.good.{DOMAIN}", key_type=trustme.KeyType.ECDSA)
+    hosts = (f"mx.good.{DOMAIN}", f"mx.tlsa-mismatch.{DOMAIN}")
+    good = authority.issue_cert(*hosts, key_type=trustme.KeyType.ECDSA)
     good.private_key_and_cert_chain_pem.write_to_path(folder / "good.pem")
     if os.geteuid() == 0:
         for each in (folder / "data", *(folder / "data").iterdir()):

@@ -239,3 +239,13 @@ def leaf_and_authorities(
     chain = build(own.certificates, None, TrustStore.of(()), at)
     above = (*chain.intermediates, chain.root) if chain.root else chain.intermediates
     return chain.leaf, above
+
+
+def own_certificate(
+    files: CertificateFiles, password: Password | None, at: datetime
+) -> LoadedCertificate:
+    """The server's own among the certificates in the files, by its key where that is there too;
+    nothing of it judged. Raises CertificateError."""
+    certificates, keys, _ = _read(files, password)
+    key = _own_key(certificates, keys, at, password)[0] if keys else None
+    return find_leaf(certificates.certificates, key, at)

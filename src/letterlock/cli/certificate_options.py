@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from letterlock.certs.bundle import Bundle, CertificateFiles
     from letterlock.certs.chain import Chain
+    from letterlock.certs.material import LoadedCertificate
     from letterlock.certs.trust import TrustStore
 
 CertFile = Annotated[
@@ -168,6 +169,15 @@ def read_chain(options: CertificateOptions, host: str | None) -> Chain:
         allow_self_signed=options.allow_self_signed,
         fetch=_fetch(options),
     )
+
+
+def read_own(options: CertificateOptions) -> LoadedCertificate:
+    """The server's own certificate in the files named, nothing of it judged. Raises
+    CertificateError."""
+    from letterlock.certs.bundle import own_certificate
+
+    password = password_provider(options.password_file, options.password_env)
+    return own_certificate(_files(options), password, datetime.now(UTC))
 
 
 def _files(options: CertificateOptions) -> CertificateFiles:

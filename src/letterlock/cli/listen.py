@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,12 +17,16 @@ from letterlock.cli.certificate_options import (
     KeyFile,
     PasswordEnv,
     PasswordFile,
+    password_provider,
     read_bundle,
+    read_own,
+    trust_store,
 )
 from letterlock.cli.verb import verb
 from letterlock.model.errors import InputError
 
 if TYPE_CHECKING:
+    from letterlock.certs.bundle import Bundle
     from letterlock.listen.addresses import Names
     from letterlock.listen.places import Place
 
@@ -155,7 +160,7 @@ def listen(
         allow_self_signed,
     )
     if setup:
-        typer.echo(_setup(names, places, cert), nl=False)
+        typer.echo(_setup(names, places, certificate), nl=False)
         return
     if find_spec("aiosmtpd") is None:
         raise InputError("listen needs aiosmtpd", remedy="pip install 'letterlock[listen]'")
@@ -164,25 +169,43 @@ def listen(
     if cert is None:
         raise InputError("--cert is missing: the good hosts need a certificate that is valid")
     from letterlock.cli.listen_run import Wishes, run
-    from letterlock.model.listening import Trap
 
-    bundle = read_bundle(certificate, names.host(Trap.GOOD))
-    run(
-        Wishes(
-            names, bundle, places, tuple(token or ()), user, seconds, json_file, data, database
-        ).with_expired(expired_cert, expired_key)
+    good = read_bundle(certificate, None)
+    past = _expired(names, certificate, expired_cert, expired_key)
+    tokens = tuple(token or ())
+    run(Wishes(names, good, cert, past, places, tokens, user, seconds, json_file, data, database))
+
+
+def _expired(
+    names: Names, options: CertificateOptions, cert: str | None, key: str | None
+) -> Bundle | None:
+    if cert is None:
+        if key is not None:
+            raise InputError("--expired-key without --expired-cert")
+        return None
+    from letterlock.certs.bundle import CertificateFiles
+    from letterlock.listen.demands import expired
+
+    return expired(
+        CertificateFiles(cert, key, options.chain),
+        names,
+        trust_store(options.ca_file),
+        datetime.now(UTC),
+        password=password_provider(options.password_file, options.password_env),
+        allow_self_signed=options.allow_self_signed,
     )
 
 
-def _setup(names: Names, places: tuple[Place, ...], cert: str | None) -> str:
-    from letterlock.certs.material import read
+def _setup(names: Names, places: tuple[Place, ...], options: CertificateOptions) -> str:
     from letterlock.certs.tlsa import tlsa
+    from letterlock.listen.demands import demand_names
+    from letterlock.listen.places import EVERYWHERE
     from letterlock.listen.zone import snippet
 
     record = None
-    if cert is not None:
-        found = read(cert).certificates
-        if not found:
-            raise InputError(f"{cert} holds no certificate")
-        record = str(tlsa(found[0].certificate))
+    if options.certs:
+        leaf = read_own(options)
+        served = {each.trap for each in places or EVERYWHERE}
+        demand_names(leaf.certificate, names, leaf.where, served)
+        record = str(tlsa(leaf.certificate))
     return snippet(names, places, record)

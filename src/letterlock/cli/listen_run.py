@@ -5,24 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 
 from letterlock.certs.bundle import Bundle
-from letterlock.certs.keys import SealedKey
-from letterlock.certs.material import parse
-from letterlock.certs.names import covers
 from letterlock.listen.addresses import Names, Recipients, digest, is_token, new_token
-from letterlock.listen.certificates import Identity, any_identity, identity
-from letterlock.listen.places import Listening, Place, Role, bind, handed_over
+from letterlock.listen.certificates import identity
+from letterlock.listen.demands import demand_names
+from letterlock.listen.places import EVERYWHERE, Listening, Place, bind, handed_over
 from letterlock.listen.privileges import account, become
 from letterlock.listen.server import Listener, Test, Told
-from letterlock.listen.zone import policy_host
-from letterlock.model.errors import InputError, UndeterminedError
+from letterlock.model.errors import InputError, Location, UndeterminedError
 from letterlock.model.listening import PolicyFetch, Sheet, Trap, Visit
 from letterlock.report.listening_json import fetch_line, sheet_line, visit_line
 from letterlock.report.listening_terminal import (
@@ -36,8 +33,6 @@ from letterlock.report.listening_terminal import (
 if TYPE_CHECKING:
     from letterlock.cli.listen_page import PageTests
 
-#: Where all traps are, unless told otherwise.
-_EVERYWHERE = (Place(None, "0.0.0.0", 25), Place(None, "::", 25))  # noqa: S104
 _SHORTEST = 8
 
 
@@ -46,7 +41,10 @@ class Wishes:
     """What the command line asks for."""
 
     names: Names
-    bundle: Bundle
+    good: Bundle
+    #: Its file's name.
+    cert: str
+    expired: Bundle | None
     places: tuple[Place, ...]
     tokens: tuple[str, ...]
     user: str
@@ -55,15 +53,6 @@ class Wishes:
     #: Where the tests of a page are, and where what came is told.
     data: Path | None = None
     database: str | None = None
-    expired: Identity | None = None
-
-    def with_expired(self, cert: str | None, key: str | None) -> Wishes:
-        """Raises InputError, CertificateError."""
-        if cert is None:
-            if key is not None:
-                raise InputError("--expired-key without --expired-cert")
-            return self
-        return replace(self, expired=any_identity(cert, key))
 
 
 def run(wishes: Wishes) -> None:
@@ -71,13 +60,15 @@ def run(wishes: Wishes) -> None:
     serves_a_page = wishes.data is not None or wishes.database is not None
     tokens = _tokens(wishes.tokens, drawn=not serves_a_page)
     user = account(wishes.user) if os.geteuid() == 0 else None
-    _demand_a_wrong_name(wishes)
+    handed, places = handed_over(), wishes.places or EVERYWHERE
+    served = {each.trap for each in handed or places}
+    demand_names(wishes.good.leaf, wishes.names, Location(wishes.cert), served)
     recipients = Recipients(wishes.names, tokens)
     page = _page(wishes, recipients) if serves_a_page else None
-    listening = handed_over() or bind(wishes.places or _EVERYWHERE)
-    _demand_the_policys_name(wishes, listening)
+    listening = handed or bind(places)
     output = _Output(wishes.json_file, page)
-    test = Test(wishes.names, recipients, _good(wishes.bundle), wishes.expired)
+    expired = identity(wishes.expired) if wishes.expired else None
+    test = Test(wishes.names, recipients, identity(wishes.good), expired)
     listener = Listener(test, Told(output.visit, output.fetch))
     output.stop = listener.stop
     if user is not None:
@@ -107,33 +98,8 @@ def _tokens(given: tuple[str, ...], drawn: bool) -> tuple[str, ...]:
     return tuple(each.lower() for each in given) or ((new_token(),) if drawn else ())
 
 
-def _demand_a_wrong_name(wishes: Wishes) -> None:
-    name = wishes.names.host(Trap.WRONG_NAME)
-    if covers(wishes.bundle.leaf, name):
-        raise InputError(
-            f"the certificate is for {name} too, where it is to be the wrong one",
-            remedy=f"take one that names {wishes.names.host(Trap.GOOD)} itself",
-        )
-
-
-def _good(bundle: Bundle) -> Identity:
-    (key,) = parse(bundle.key_pem, "--key").keys
-    opened = key.unlock(None) if isinstance(key, SealedKey) else key
-    return identity((bundle.leaf, *bundle.chain), opened)
-
-
 def _shown_places(listening: tuple[Listening, ...]) -> list[tuple[str, str]]:
     return [(each.trap.value if each.trap else "by SNI", str(each)) for each in listening]
-
-
-def _demand_the_policys_name(wishes: Wishes, listening: Iterable[Listening]) -> None:
-    name = policy_host(wishes.names)
-    serves = any(each.trap is Role.POLICY for each in listening)
-    if serves and not covers(wishes.bundle.leaf, name):
-        raise InputError(
-            f"the certificate is not for {name}, where the policy is to be fetched",
-            remedy="without --listen policy=… a web server of yours serves it",
-        )
 
 
 def _addresses(names: Names, tokens: tuple[str, ...]) -> list[str]:

@@ -3,7 +3,7 @@ policy that is wrong, and throw-away ones, in memory only, where it is the certi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -13,14 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from OpenSSL import SSL
 
-from letterlock.certs.errors import CertificateError
-from letterlock.certs.keys import PrivateKey, SealedKey, ServerKey
-from letterlock.certs.material import Material, read
+from letterlock.certs.bundle import Bundle
+from letterlock.certs.keys import SealedKey, ServerKey
+from letterlock.certs.material import parse
 from letterlock.certs.x509 import load
 from letterlock.listen.addresses import Names
 from letterlock.listen.seen import SeenTls
-from letterlock.model.certificate import Certificate
-from letterlock.model.errors import Location
 from letterlock.model.listening import Trap
 
 
@@ -32,27 +30,10 @@ class Identity:
     key: ServerKey
 
 
-def identity(chain: Sequence[Certificate], key: PrivateKey) -> Identity:
-    """Of a chain that was read, leaf first."""
-    return Identity(tuple(load(each.der) for each in chain), key.key)
-
-
-def any_identity(cert_file: str, key_file: str | None) -> Identity:
-    """The certificates and the key in files, however invalid: for the expired one. Raises
-    CertificateError."""
-    material = Material.together(read(file) for file in (cert_file, key_file) if file)
-    if not material.certificates or len(material.keys) != 1:
-        raise CertificateError(
-            "a certificate and one private key are needed",
-            where=Location(cert_file),
-            remedy="--expired-key names the key's file",
-        )
-    key = material.keys[0]
-    opened = key.unlock(None) if isinstance(key, SealedKey) else key
-    chain = [each.certificate for each in material.certificates]
-    if not opened.belongs_to(chain[0]):
-        raise CertificateError("the key belongs to another certificate", where=opened.where)
-    return identity(chain, opened)
+def identity(bundle: Bundle) -> Identity:
+    (sealed,) = parse(bundle.key_pem, "the key").keys
+    key = sealed.unlock(None) if isinstance(sealed, SealedKey) else sealed
+    return Identity(tuple(load(each.der) for each in (bundle.leaf, *bundle.chain)), key.key)
 
 
 Contexts = Mapping[Trap, SSL.Context]

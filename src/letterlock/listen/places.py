@@ -40,6 +40,10 @@ class Place:
         return f"{host}:{self.port}"
 
 
+#: Where all traps are, unless told otherwise.
+EVERYWHERE = (Place(None, "0.0.0.0", 25), Place(None, "::", 25))  # noqa: S104
+
+
 @dataclass(frozen=True, slots=True)
 class Listening:
     """A bound socket and whose it is."""
