@@ -34,13 +34,27 @@ def test_places(text: str, trap: Whose, address: str, port: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "bad=192.0.2.1", "=192.0.2.1", "mail.example.com", "192.0.2.1:x", "192.0.2.1:0",
-             "192.0.2.1:65536", "[::1", "good=", "1.2.3", "good=good=192.0.2.1"],
+    ("texts", "why"),
+    [
+        (["bad=192.0.2.1", "=192.0.2.1"], "no trap is called"),
+        (
+            ["", "mail.example.com", "[::1", "[::1]25", "[192.0.2.1", "good=", "1.2.3",
+             "good=good=192.0.2.1", ":25", "mail.example.com:0"],
+            "not an address of this machine",
+        ),
+        (
+            ["192.0.2.1:x", "192.0.2.1:0", "192.0.2.1:65536", "192.0.2.1:", "[::1]:",
+             "192.0.2.1:+25", "192.0.2.1:２５", "192.0.2.1:²", "192.0.2.1: 25", "[::1]:0",
+             "192.0.2.1:" + "9" * 5000],
+            "no port is called",
+        ),
+    ],
 )  # fmt: skip
-def test_places_that_are_none(text: str) -> None:
-    with pytest.raises(InputError) as caught:
-        place(text)
-    assert f"--listen {text}: " in str(caught.value)
+def test_places_that_are_none(texts: list[str], why: str) -> None:
+    for text in texts:
+        with pytest.raises(InputError) as caught:
+            place(text)
+        assert f"--listen {text}: {why}" in str(caught.value)
 
 
 def test_an_address_in_use_is_named_and_the_others_are_let_go() -> None:

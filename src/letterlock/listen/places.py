@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from letterlock.model.listening import Trap
 
 #: The first descriptor that is handed over (sd_listen_fds(3)).
 _FIRST_DESCRIPTOR = 3
+_PORT = re.compile(r"[0-9]{1,5}")
 
 
 class Role(Enum):
@@ -72,13 +74,14 @@ def place(text: str) -> Place:
     address, port = _address_and_port(rest, "443" if trap is Role.POLICY else "25")
     try:
         ip = ipaddress.ip_address(address)
-        number = int(port)
     except ValueError:
-        ip, number = None, 0
-    if ip is None or not 0 < number < 65536:
         remedy = "such as 192.0.2.1, expired=192.0.2.2:25 or good=[2001:db8::1]:25"
-        raise InputError(f"--listen {text}: not an address of this machine", remedy=remedy)
-    return Place(trap, str(ip), number)
+        raise InputError(
+            f"--listen {text}: not an address of this machine", remedy=remedy
+        ) from None
+    if not (_PORT.fullmatch(port) and 0 < int(port) < 65536):
+        raise InputError(f"--listen {text}: no port is called {port!r}", remedy="1 to 65535")
+    return Place(trap, str(ip), int(port))
 
 
 def _whose(name: str) -> Whose:
@@ -88,7 +91,9 @@ def _whose(name: str) -> Whose:
 def _address_and_port(text: str, usual: str) -> tuple[str, str]:
     if text.startswith("["):
         address, closed, port = text[1:].partition("]")
-        return (address if closed else ""), port.removeprefix(":") or usual
+        if not port:
+            return (address if closed else ""), usual
+        return (address if port[0] == ":" else ""), port[1:]
     if text.count(":") == 1:
         address, _, port = text.partition(":")
         return address, port
