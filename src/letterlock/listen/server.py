@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 
 from letterlock.listen.addresses import Names, Recipients
 from letterlock.listen.certificates import Contexts, Identity, choosing, contexts, identities
+from letterlock.listen.connection import Connection, House
 from letterlock.listen.limits import Gate, Limits
 from letterlock.listen.places import Listening, Role
 from letterlock.listen.policy_server import PolicyHouse, PolicySession
-from letterlock.listen.session import Host, House, Session
+from letterlock.listen.session import Host, Session
 from letterlock.listen.sheets import sheets
 from letterlock.listen.zone import policy
 from letterlock.model.listening import PolicyFetch, Sheet, Trap, Visit
@@ -55,7 +56,7 @@ class Listener:
         self._others: deque[Visit] = deque(maxlen=test.limits.remembered)
         self._contexts: Contexts = contexts(identities(test.names, test.good, test.expired))
         self._shared = choosing(self._contexts, test.names, test.good)
-        self._sessions: set[Session] = set()
+        self._sessions: set[Connection] = set()
         self._stopped: asyncio.Event | None = None
         gate = Gate(test.limits)
         self._house = House(test.recipients, test.limits, gate, self._visited)
