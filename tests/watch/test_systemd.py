@@ -20,10 +20,10 @@ from letterlock.watch.timetable import (
     service,
     timer,
 )
+from tests.booted import SYSTEMD, Booted, booted
 from tests.e2e.ports import PORTS
 from tests.machine import HOSTNAME, PROGRAM, Machine
 from tests.status.renewal import OTHER, ROOT, Authority
-from tests.watch.booted import SYSTEMD, Booted, booted
 from tests.watch.certificates import DELIVERED, hand_over, put
 from tests.watch.mailbox import mailbox, mails
 

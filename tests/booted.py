@@ -1,12 +1,20 @@
 """A machine booted by systemd: its own systemd as process 1, in cgroups of its own, with the
-machine's Postfix and Dovecot as Debian's units, and nothing else that a machine runs."""
+machine's Postfix and Dovecot as Debian's units, and nothing else that a machine runs.
+
+    with booted(stock_machine) as system:
+        system.shipped_unit("letterlock-serve.service", "[Service]\nExecStart=\n…")
+        system.must("systemctl", "start", "letterlock-serve")
+"""
 
 from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import signal
 import subprocess
+import sys
+import sysconfig
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,10 +26,14 @@ from letterlock.cli import scenery
 from letterlock.install.namespace import prefix
 from letterlock.servers.tools import Completed, Tools
 from tests import warm
-from tests.machine import Machine
+from tests.machine import REPOSITORY, Machine
 
 SYSTEMD = Path("/lib/systemd/systemd")
 _CGROUPS = Path("/sys/fs/cgroup")
+#: The units that an admin copies, and the program as they name it.
+SHIPPED = REPOSITORY / "docs/systemd"
+INSTALLED = "/opt/letterlock/bin/letterlock"
+_UNITS = "/etc/systemd/system"
 #: What has to be reached before a test goes on.
 _TARGET = "tests.target"
 #: What a machine needs at its boot and this one does not.
@@ -77,6 +89,19 @@ class Booted:
         assert done.ok, (done.complaints, said)
         return said
 
+    def shipped_unit(self, name: str, drop_in: str = "") -> None:
+        """A unit of docs/systemd as it is; `drop_in` is what an admin would write with systemctl
+        edit."""
+        self.machine.write(f"{_UNITS}/{name}", (SHIPPED / name).read_bytes())
+        if drop_in:
+            self.machine.write(f"{_UNITS}/{name}.d/override.conf", drop_in)
+        self.must("systemctl", "daemon-reload")
+
+    def journal(self, unit: str) -> str:
+        """What a unit has printed since the boot."""
+        self.must("journalctl", "--sync")
+        return self.must("journalctl", "--quiet", "--output=cat", f"--unit={unit}")
+
     def unit(self, unit: str, name: str) -> str:
         """A property, as systemctl show says it."""
         return self.must("systemctl", "show", "--value", f"--property={name}", unit).strip()
@@ -128,18 +153,45 @@ def _hierarchies() -> list[Path]:
 
 
 def _furnish(machine: Machine) -> None:
-    units = "/etc/systemd/system"
-    machine.must("sh", "-c", f"rm -rf {units}; mkdir -p {units} /etc/systemd/journald.conf.d")
+    machine.must("sh", "-c", f"rm -rf {_UNITS}; mkdir -p {_UNITS} /etc/systemd/journald.conf.d")
     machine.write("/etc/systemd/journald.conf.d/tests.conf", "[Journal]\nStorage=volatile\n")
     servers = "".join(f"Wants={each.lower()}.service\n" for each in machine.installed)
     machine.write(
-        f"{units}/{_TARGET}",
+        f"{_UNITS}/{_TARGET}",
         f"[Unit]\n{servers}Wants=timers.target\nAfter=timers.target postfix.service dovecot.service"
         "\nAllowIsolate=yes\n",
     )
     machine.call((scenery.QUEUE / "quick-start").touch)  # as Machine.start does
-    links = "; ".join(f"ln -sf /dev/null {units}/{each}" for each in _MASKED)
+    machine.call(_install_program)
+    links = "; ".join(f"ln -sf /dev/null {_UNITS}/{each}" for each in _MASKED)
     machine.must("sh", "-c", links)
+
+
+def _install_program() -> None:
+    """Inside: what runs here, shown below /opt, since a unit's own user reaches no home of root's
+    where Python or this repository may lie."""
+    shown = {
+        Path("/opt/src"): REPOSITORY / "src",
+        Path("/opt/packages"): Path(sysconfig.get_path("purelib")),
+        Path("/opt/python"): Path(sys.base_prefix),
+    }
+    _must("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/opt")
+    for place, source in shown.items():
+        place.mkdir()
+        _must("mount", "--bind", source, place)
+    interpreter = Path(sys.executable).resolve().relative_to(sys.base_prefix)
+    program = Path(INSTALLED)
+    program.parent.mkdir(parents=True)
+    program.write_text(
+        "#!/bin/sh\n"
+        "export PYTHONPATH=/opt/src:/opt/packages LD_LIBRARY_PATH=/opt/python/lib\n"
+        f'exec {shlex.quote(f"/opt/python/{interpreter}")} -m letterlock "$@"\n'
+    )
+    program.chmod(0o755)
+
+
+def _must(*argv: object) -> None:
+    subprocess.run([str(each) for each in argv], check=True, capture_output=True)
 
 
 def _reached(process: subprocess.Popen[bytes]) -> int:
