@@ -72,6 +72,7 @@ def test_what_was_not_read_for_longest_goes_first(
     size = len(reports.json("a"))
     monkeypatch.setattr(service, "_KEPT", 2 * size + 10)
     reports.keep_page("b", "page", "x" * size)
+    reports.confirm("b")
     assert reports.page("b", "page")
     reports.json("a")
     reports.json("c")
@@ -79,6 +80,7 @@ def test_what_was_not_read_for_longest_goes_first(
     reports.json("a")
     assert checks.asked == 2
     reports.keep_page("b", "page", "x" * size)
+    reports.confirm("b")
     assert reports.page("b", "page")
     reports.json("d")
     assert reports.page("b", "page"), "read since"

@@ -38,6 +38,7 @@ from letterlock.cli.check_probing import (
     Roots,
     Server,
     Timeout,
+    Token,
     manners,
     profiles,
 )
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from letterlock.cli.check_progress import Bar
     from letterlock.probe.examine import Manners
     from letterlock.probe.resolve import Target
+    from letterlock.probe.service import Service as Elsewhere
     from letterlock.profiles.profile import Profile
     from letterlock.report.result import Result
 
@@ -145,6 +147,7 @@ def check(
     ehlo: Ehlo = None,
     online: Online = False,
     server: Server = None,
+    token: Token = None,
 ) -> None:
     """Look at any mail server's TLS from outside.
 
@@ -191,9 +194,11 @@ def check(
                 ehlo=ehlo,
             ),
         )
+        elsewhere = None
         if server is not None:
-            from letterlock.cli.check_elsewhere import refuse_what_stays_here
+            from letterlock.cli.check_elsewhere import refuse_what_stays_here, service_at
 
+            elsewhere = service_at(server, token)
             refuse_what_stays_here(
                 {
                     "--ca-file": ca_file is not None,
@@ -210,7 +215,9 @@ def check(
                     "--ipv6": ipv6,
                 }
             )
-        run = _Run(request, outputs, server)
+        elif token is not None:
+            raise InputError("--token goes with --server")
+        run = _Run(request, outputs, elsewhere)
         run.visit_all(all_targets(targets or (), targets_file, domains=mx))
         outputs.write(run.told, determined=run.determined)
     usual = run.exit_code(fail_on)
@@ -269,11 +276,11 @@ def _service(name: str | None) -> Service | None:
 class _Run:
     """The visits so far. Each target is shown as soon as it is done."""
 
-    def __init__(self, request: Request, outputs: Outputs, server: str | None) -> None:
+    def __init__(self, request: Request, outputs: Outputs, elsewhere: Elsewhere | None) -> None:
         from rich.console import Console
 
         self._request = request
-        self._server = server
+        self._elsewhere = elsewhere
         self._verbose = outputs.verbose
         self._screen = Console(highlight=False) if outputs.screen else None
         self.results: list[Checked] = []
@@ -305,14 +312,14 @@ class _Run:
                 with bar.aside():
                     self._take(result)
 
-            if self._server is None:
+            if self._elsewhere is None:
                 self.interrupted = check_all(targets, self._request, done=done, progress=bar.note)
             else:
-                self._look_elsewhere(self._server, targets, done, bar)
+                self._look_elsewhere(self._elsewhere, targets, done, bar)
 
     def _look_elsewhere(
         self,
-        server: str,
+        elsewhere: Elsewhere,
         targets: Sequence[Target],
         done: Callable[[Checked | Unresolved], None],
         bar: Bar,
@@ -322,7 +329,7 @@ class _Run:
         request = self._request
         try:
             look_elsewhere(
-                server, targets, name=request.name, ports=request.ports, depth=request.depth,
+                elsewhere, targets, name=request.name, ports=request.ports, depth=request.depth,
                 done=done, bar=bar,
             )  # fmt: skip
         except KeyboardInterrupt:

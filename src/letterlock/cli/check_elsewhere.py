@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from letterlock.check.run import Checked, Unresolved
@@ -12,6 +13,7 @@ from letterlock.model.tls_facts import Depth
 if TYPE_CHECKING:
     from letterlock.cli.check_progress import Bar
     from letterlock.probe.resolve import Target
+    from letterlock.probe.service import Service
 
 
 def refuse_what_stays_here(given: dict[str, bool]) -> None:
@@ -21,8 +23,16 @@ def refuse_what_stays_here(given: dict[str, bool]) -> None:
         raise InputError(f"{', '.join(ours)} cannot be said to a --server")
 
 
+def service_at(url: str, token: Path | None) -> Service:
+    """Raises InputError for a URL or a token's file that cannot be used."""
+    from letterlock.model.token_file import read_token
+    from letterlock.probe.service import Service
+
+    return Service.at(url, read_token(token) if token is not None else None)
+
+
 def look_elsewhere(
-    url: str,
+    service: Service,
     targets: Sequence[Target],
     *,
     name: str | None,
@@ -32,10 +42,9 @@ def look_elsewhere(
     bar: Bar,
 ) -> None:
     """One target after the other; `done` as in `check_all`. Raises InputError, UndeterminedError:
-    the service does not answer, or nonsense."""
-    from letterlock.probe.service import DeclinedError, Service
+    the service does not answer, or nonsense, or does not know the token."""
+    from letterlock.probe.service import DeclinedError
 
-    service = Service.at(url)
     for target in targets:
         question: dict[str, Any] = {"target": _text(target), "depth": depth.value}
         question |= {"name": name} if name is not None else {}

@@ -120,6 +120,17 @@ Server = Annotated[
 ]
 
 
+Token = Annotated[
+    Path | None,
+    typer.Option(
+        "--token",
+        metavar="FILE",
+        help="With --server: you run it and its --admin-token is in FILE. No limit holds, and it "
+        "looks anew.",
+    ),
+]
+
+
 def manners(
     *,
     timeout: float,

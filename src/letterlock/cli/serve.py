@@ -109,6 +109,15 @@ def serve(
             metavar="FILE", help="Names and networks that are left alone, one a line; read anew."
         ),
     ] = None,
+    admin_token: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Who says the token in FILE may have targets looked at without limits, and "
+            "forgotten, by the API; docs/serve.md.",
+            show_default=False,
+        ),
+    ] = None,
     resolver: Annotated[
         str | None,
         typer.Option(metavar="ADDRESS", help="Ask this resolver about mail domains."),
@@ -177,6 +186,7 @@ def serve(
         ehlo_name=_name(ehlo, url),
         contact=contact,
         opt_out_file=opt_out.absolute() if opt_out else None,
+        admin_token_file=admin_token.absolute() if admin_token else None,
         ca_file=ca_file.absolute() if ca_file else None,
         resolver=_resolver(resolver),
         keep_days=keep,

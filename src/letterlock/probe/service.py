@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import time
 from collections.abc import Callable
@@ -45,10 +46,12 @@ class Service:
     followed."""
 
     url: str
+    token: str | None = None
 
     @classmethod
-    def at(cls, url: str) -> Service:
-        """Raises InputError for a URL that is none."""
+    def at(cls, url: str, token: str | None = None) -> Service:
+        """`token` is that of who runs it: no limit then holds, and the look is a fresh one. Raises
+        InputError for a URL that is none, or that a token cannot be sent to unread by others."""
         try:
             parts = urlsplit(url)
             usable = parts.scheme in ("http", "https") and bool(parts.hostname)
@@ -58,18 +61,29 @@ class Service:
             raise InputError(
                 f"--server {url} is no URL", remedy="such as https://check.example.com"
             )
-        return cls(url.rstrip("/"))
+        if token is not None and parts.scheme != "https" and not _is_loopback(parts.hostname):
+            raise InputError(
+                f"--server {url} would have the token sent in clear",
+                remedy="https, unless it is on this machine",
+            )
+        return cls(url.rstrip("/"), token)
+
+    def __repr__(self) -> str:
+        """Without the token."""
+        return f"Service(url={self.url!r})"
 
     def look(self, question: dict[str, Any], told: Callable[[int, int, str], None]) -> Answer:
         """The answer to `question` (NewCheck in the API); `told` hears of ports finished, ports in
         all and what was heard of last.
 
-        Raises DeclinedError where the service does not take the question (also as too much for
-        longer than we wait), UndeterminedError where it cannot be reached or answers nonsense."""
+        Raises InputError where the token is not the service's; DeclinedError where it does not take
+        the question (also as too much for longer than we wait); UndeterminedError where it cannot
+        be reached or answers nonsense."""
         import httpx2
 
         try:
-            with httpx2.Client(timeout=_STEP) as client:
+            headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+            with httpx2.Client(timeout=_STEP, headers=headers) as client:
                 return self._look(client, question, told)
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
             said = " ".join(str(error).split()) or type(error).__name__
@@ -85,7 +99,8 @@ class Service:
         question: dict[str, Any],
         told: Callable[[int, int, str], None],
     ) -> Answer:
-        answer = self._begun(client, question, told)
+        fresh = {"fresh": True} if self.token else {}
+        answer = self._begun(client, question | fresh, told)
         place = f"{self.url}/api/v1/checks/{_id(json.loads(answer.content))}"
         check = self._followed(client, place, told)
         facts = None
@@ -136,7 +151,11 @@ class Service:
             raise UndeterminedError(f"{self.url} answers HTTP {answer.status_code}")
         return bytes(received)
 
-    def _refused(self, answer: httpx2.Response) -> UndeterminedError:
+    def _refused(self, answer: httpx2.Response) -> InputError | UndeterminedError:
+        if answer.status_code == 401:
+            return InputError(
+                f"{self.url} does not know the token", remedy="say the file of its --admin-token"
+            )
         try:
             problem = json.loads(answer.content)
             said = " ".join(str(problem["detail"]).split())[:300]
@@ -152,6 +171,13 @@ def _wait(answer: httpx2.Response) -> int | None:
     after: str = answer.headers.get("Retry-After", "")
     busy = answer.status_code in (429, 503)
     return int(after) if busy and after.isascii() and after.isdecimal() else None
+
+
+def _is_loopback(host: str | None) -> bool:
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _id(told: dict[str, Any]) -> str:

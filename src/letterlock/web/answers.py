@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
@@ -12,10 +13,14 @@ from letterlock.model.wording import Wording
 from letterlock.web.api_types import Problem
 from letterlock.web.store.checks import Reason, TurnedAway
 
+if TYPE_CHECKING:
+    from letterlock.web.service import Service
+
 #: Bytes that a request's body may have.
 LARGEST = 16 * 1024
 TITLES = {
     400: Wording("That cannot be looked at"),
+    401: Wording("Not for everybody"),
     403: Wording("Not done"),
     404: Wording("Not there"),
     405: Wording("Not done that way"),
@@ -33,7 +38,8 @@ _REASONS = {
 
 
 class AnswerError(Exception):
-    """A request that is answered with a problem; `retry_after` is seconds."""
+    """A request that is answered with a problem; `retry_after` is seconds. One of status 401 says
+    what is asked for (RFC 6750 section 3)."""
 
     def __init__(self, status: int, detail: str, retry_after: int | None = None) -> None:
         super().__init__(detail)
@@ -43,7 +49,8 @@ class AnswerError(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+        told = {"WWW-Authenticate": 'Bearer realm="letterlock"'} if self.status == 401 else {}
+        return told | ({} if self.retry_after is None else {"Retry-After": str(self.retry_after)})
 
 
 def turned_away(refusal: TurnedAway) -> AnswerError:
@@ -73,6 +80,17 @@ async def body(request: Request) -> bytes:
     except ClientDisconnect:
         raise AnswerError(400, "the request broke off") from None
     return bytes(received)
+
+
+def service_of(request: Request) -> Service:
+    found: Service = request.app.state.service
+    return found
+
+
+def base_url(request: Request) -> str:
+    """What URLs begin with: as the service was told, else as it was reached."""
+    told = service_of(request).settings.public_url
+    return told or str(request.base_url).rstrip("/")
 
 
 def address(request: Request) -> str:

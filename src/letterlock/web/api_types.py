@@ -18,12 +18,13 @@ Text = Annotated[str, msgspec.Meta(min_length=1, max_length=320)]
 class NewCheck(msgspec.Struct, forbid_unknown_fields=True):
     """What to look at: a host name, an address, either with a port, an e-mail address, or
     @DOMAIN. `name` is verified instead of the target's own; `ports` are looked at instead of all
-    seven."""
+    seven; `fresh`: no result of the last minutes will do, which takes the admin's token."""
 
     target: Annotated[Text, msgspec.Meta(examples=["mail.example.com"])]
     name: Text | None = None
     ports: Annotated[list[Port], msgspec.Meta(max_length=16)] = []
     depth: Depth = Depth.STANDARD
+    fresh: bool = False
 
 
 class Accepted(msgspec.Struct):
@@ -67,6 +68,68 @@ class Event(msgspec.Struct):
 
     state: Literal["queued", "running", "done", "failed"]
     progress: Progress | None = None
+
+
+class Forgotten(msgspec.Struct):
+    """How many checks are gone, and the monitors that go on looking there until the admin takes
+    them out of their file."""
+
+    checks: int
+    monitors: list[str] = []
+
+
+class UnderWay(msgspec.Struct):
+    """A check that waits or runs."""
+
+    id: str
+    target: str
+    created: datetime
+    attempts: int
+    started: datetime | None = None
+    progress: Progress | None = None
+
+
+class Worker(msgspec.Struct):
+    """A worker that has checks under way; it was alive less than a lease before `lease`."""
+
+    name: str
+    checks: int
+    lease: datetime
+
+
+class MonitorView(msgspec.Struct):
+    """`check` is the id of its check under way, `last` of its last one with a report, `error` says
+    why a later one had none, `looked` is when it ended. Without `target` the page has not been
+    given the monitors' file."""
+
+    title: str
+    due: datetime
+    target: str | None = None
+    looked: datetime | None = None
+    check: str | None = None
+    last: str | None = None
+    grade: str | None = None
+    worst: str | None = None
+    error: str | None = None
+
+
+class Messages(msgspec.Struct):
+    """What a channel has not taken yet."""
+
+    channel: str
+    messages: int
+    oldest: datetime
+
+
+class Overview(msgspec.Struct):
+    """`checks` are those that are kept, by state; of those that wait or run, the hundred oldest."""
+
+    checks: dict[Literal["queued", "running", "done", "failed"], int]
+    queued: list[UnderWay]
+    running: list[UnderWay]
+    workers: list[Worker]
+    monitors: list[MonitorView]
+    messages: list[Messages]
 
 
 class Problem(msgspec.Struct):

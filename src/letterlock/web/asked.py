@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 #: Longer than any address of mail (RFC 5321 section 4.5.3.1.3) with a port.
 _LONGEST = 320
 _MOST_PORTS = len(BY_PORT)
+#: Who asks with the admin's token: no stranger, whose digests have 32 characters.
+ADMIN = "admin"
 
 
 class Options(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -82,10 +82,11 @@ class Listeners(Generic[_T]):
     async def _look(self) -> None:
         while self._queues and not self._closed:
             try:
-                found = await asyncio.to_thread(self._look_at, list(self._queues))
+                wanted = list(self._queues)
+                found = await asyncio.to_thread(self._look_at, wanted)
             except UndeterminedError:
-                found = {}
-            for id, state in found.items():
+                wanted = []
+            for id in wanted:
                 for queue in self._queues.get(id, ()):
-                    queue.put_nowait(state)
+                    queue.put_nowait(found.get(id))  # None: it is forgotten
             await asyncio.sleep(_EVERY)

@@ -8,7 +8,16 @@ from typing import Any
 
 from letterlock import __version__
 from letterlock.report.json_schema import SCHEMA
-from letterlock.web.api_types import Accepted, CheckView, Event, NewCheck, Problem, schema_of
+from letterlock.web.api_types import (
+    Accepted,
+    CheckView,
+    Event,
+    Forgotten,
+    NewCheck,
+    Overview,
+    Problem,
+    schema_of,
+)
 
 _Json = dict[str, Any]
 _ID = {
@@ -20,6 +29,9 @@ _ID = {
 _RETRY = {
     "Retry-After": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 1}}
 }
+#: The scheme of `--admin-token`, for who runs the service.
+_ADMIN = {"admin": {"type": "http", "scheme": "bearer"}}
+_NEEDED: list[_Json] = [{"admin": []}]
 
 
 @cache
@@ -38,19 +50,21 @@ def _document() -> _Json:
         },
         "paths": {
             "/api/v1/checks": {"post": _post()},
-            "/api/v1/checks/{id}": {"get": _get()},
+            "/api/v1/checks/{id}": {"get": _get(), "delete": _delete()},
             "/api/v1/checks/{id}/events": {"get": _events()},
             "/api/v1/checks/{id}/facts": {"get": _facts()},
+            "/api/v1/targets/{target}": {"delete": _delete_target()},
+            "/api/v1/overview": {"get": _overview()},
             "/healthz": {"get": _health()},
             "/metrics": {"get": _metrics()},
         },
-        "components": {"schemas": _schemas()},
+        "components": {"schemas": _schemas(), "securitySchemes": _ADMIN},
     }
 
 
 def _schemas() -> _Json:
     """The report's own definitions stand beside the API's, under names of their own."""
-    found = schema_of((NewCheck, Accepted, CheckView, Event, Problem))
+    found = schema_of((NewCheck, Accepted, CheckView, Event, Forgotten, Overview, Problem))
     report = json.loads(json.dumps(SCHEMA).replace('"#/$defs/', '"#/components/schemas/report.'))
     definitions = report.pop("$defs")
     report.pop("$schema")
@@ -68,6 +82,9 @@ def _post() -> _Json:
     return {
         "operationId": "ask",
         "summary": "Have a target looked at.",
+        "description": "With the token no limit of clients, targets and addresses holds, and "
+        "`fresh` is taken.",
+        "security": [{}, *_NEEDED],
         "requestBody": {"required": True, "content": _json("NewCheck")},
         "responses": {
             "202": {
@@ -79,7 +96,11 @@ def _post() -> _Json:
                 },
             },
             "400": _problem("The body is not what it should be, or the target is none."),
-            "403": _problem("The target wants to be left alone, or a page of another site asks."),
+            "401": _unknown(),
+            "403": _problem(
+                "The target wants to be left alone, a page of another site asks, or `fresh` is "
+                "asked for without the token."
+            ),
             "413": _problem("The body is too long."),
             "415": _problem("The body is not JSON."),
             "429": {**_problem("You, or others of this target, ask too often."), "headers": _RETRY},
@@ -99,6 +120,64 @@ def _get() -> _Json:
             "503": {**_problem("The database does not answer."), "headers": _RETRY},
         },
     }
+
+
+def _delete() -> _Json:
+    return {
+        "operationId": "forget",
+        "summary": "Forget a check, with its report; what runs is thrown away.",
+        "security": _NEEDED,
+        "parameters": [_ID],
+        "responses": {
+            "204": {"description": "It is gone."},
+            **_guarded(),
+            "404": _problem("There is none, or not any more."),
+        },
+    }
+
+
+def _delete_target() -> _Json:
+    target = {"type": "string", "minLength": 1, "maxLength": 320}
+    return {
+        "operationId": "forgetTarget",
+        "summary": "Forget a host or domain: all checks, reports, history, badge.",
+        "description": "What a monitor knows of it stays, and the monitor looks again.",
+        "security": _NEEDED,
+        "parameters": [{"name": "target", "in": "path", "required": True, "schema": target}],
+        "responses": {
+            "200": {"description": "It is forgotten.", "content": _json("Forgotten")},
+            "400": _problem("The target is none."),
+            "404": _problem("The target has a slash in it."),
+            **_guarded(),
+        },
+    }
+
+
+def _overview() -> _Json:
+    return {
+        "operationId": "overview",
+        "summary": "What waits, what runs, how the monitors are.",
+        "security": _NEEDED,
+        "responses": {
+            "200": {"description": "All of it.", "content": _json("Overview")},
+            **_guarded(),
+        },
+    }
+
+
+def _guarded() -> _Json:
+    """What every answer to the admin may be instead."""
+    return {
+        "401": _unknown(),
+        "403": _problem("A page of another site asks."),
+        "429": {**_problem("The token was wrong too often."), "headers": _RETRY},
+        "503": {**_problem("The database does not answer."), "headers": _RETRY},
+    }
+
+
+def _unknown() -> _Json:
+    header = {"WWW-Authenticate": {"schema": {"type": "string"}}}
+    return {**_problem("The token is not ours, or there is none."), "headers": header}
 
 
 def _events() -> _Json:

@@ -22,8 +22,15 @@ from letterlock.model.wording import Wording
 from letterlock.report import html_report
 from letterlock.report.comparison import Direction
 from letterlock.report.text import SEVERITY_WORDS, utc
-from letterlock.web.answers import TITLES, AnswerError, body, must_be_ours
-from letterlock.web.api import NO_SUCH, base_url, begun, found, service_of
+from letterlock.web.answers import (
+    TITLES,
+    AnswerError,
+    base_url,
+    body,
+    must_be_ours,
+    service_of,
+)
+from letterlock.web.api import NO_SUCH, begun, found
 from letterlock.web.api_types import moment, progress_of
 from letterlock.web.asked import asked
 from letterlock.web.badge import badge
@@ -212,6 +219,9 @@ async def show(request: Request) -> Response:
 
 async def _report(request: Request, check: Check) -> Response:
     service = service_of(request)
+    service.reports.confirm(check.id)
+    if (made := service.reports.page(check.id, _kind(request))) is not None:
+        return _report_sent(request, check.id, made)
     report = await _made(service.reports.html, check.id, language_of(request))
     earlier = await run_in_threadpool(service.checks.history, check.subject, 1, check.created)
     text = await _rendered(

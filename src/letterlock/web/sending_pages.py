@@ -20,8 +20,14 @@ from letterlock.model.wording import Wording
 from letterlock.report.listening_document import read
 from letterlock.report.listening_html import fragment
 from letterlock.report.listening_words import TRAP_WORDS
-from letterlock.web.answers import AnswerError, address, body, must_be_ours
-from letterlock.web.api import base_url, service_of
+from letterlock.web.answers import (
+    AnswerError,
+    address,
+    base_url,
+    body,
+    must_be_ours,
+    service_of,
+)
 from letterlock.web.events import Listeners
 from letterlock.web.pages import kept_language, language_of, page
 from letterlock.web.store.checks import Reason, TurnedAway

@@ -7,8 +7,9 @@ import hmac
 import ipaddress
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
+from time import monotonic
 
 from sqlalchemy import select
 
@@ -19,10 +20,12 @@ from letterlock.report.comparison import Difference, compare
 from letterlock.report.facts_document import read
 from letterlock.report.result import Result
 from letterlock.report.saved import saved
-from letterlock.web.asked import Asked
+from letterlock.web.admin import Admin
+from letterlock.web.asked import ADMIN, Asked
 from letterlock.web.opt_out import OptOutFile
 from letterlock.web.settings import Settings
-from letterlock.web.store.checks import Check, Checks, TurnedAway
+from letterlock.web.store.admin import Administration
+from letterlock.web.store.checks import Caps, Check, Checks, TurnedAway
 from letterlock.web.store.database import Database
 from letterlock.web.store.monitors import Monitors
 from letterlock.web.store.sendings import Sendings
@@ -30,6 +33,11 @@ from letterlock.web.store.tables import META
 
 #: Bytes of rendered reports that are kept.
 _KEPT = 24 * 1024 * 1024
+#: Seconds for which a page is told without asking whether its check is still there: another process
+#: may have forgotten it.
+_CONFIRMED = 10.0
+_MOST_CONFIRMED = 10_000
+_NO_LIMIT = 2**31
 
 
 @dataclass(slots=True)
@@ -43,12 +51,14 @@ class Service:
     monitors: Monitors
     wake: Callable[[], None]
     opt_out: OptOutFile
+    admin: Admin
+    administration: Administration
     reports: Reports
     _client_key: bytes
 
     @classmethod
     def on(cls, settings: Settings, database: Database, wake: Callable[[], None]) -> Service:
-        """Raises InputError for an opt-out file that cannot be read."""
+        """Raises InputError for an opt-out file or a token that cannot be read."""
         with database.read() as connection:
             key = connection.execute(
                 select(META.c.value).where(META.c.name == "client_key")
@@ -56,24 +66,50 @@ class Service:
         opt_out = OptOutFile(settings.opt_out_file)
         opt_out.now()
         checks = Checks(database)
+        caps = settings.caps
         return cls(
             settings, database, checks, Sendings(database), Monitors(database), wake, opt_out,
-            Reports(checks), bytes.fromhex(key),
+            Admin(settings.admin_token_file, caps.per_client, caps.window),
+            Administration(database), Reports(checks), bytes.fromhex(key),
         )  # fmt: skip
 
     def ask(self, asked: Asked, address: str) -> Check | TurnedAway:
         """Have it looked at, or be told the check that answers already. Raises RefusedError where
         the target wants to be left alone."""
+        return self._ask(asked, self.client(address), self.settings.caps)
+
+    def ask_as_admin(self, asked: Asked, *, fresh: bool) -> Check | TurnedAway:
+        """As often as wanted, while the queue has room; `fresh`: no earlier result will do. Who
+        wants to be left alone is left alone."""
+        unlimited = replace(
+            self.settings.caps, per_client=_NO_LIMIT, per_client_at_once=_NO_LIMIT,
+            per_subject=_NO_LIMIT,
+        )  # fmt: skip
+        return self._ask(asked, ADMIN, replace(unlimited, reuse=0.0) if fresh else unlimited)
+
+    def _ask(self, asked: Asked, client: str, caps: Caps) -> Check | TurnedAway:
         left_alone = self.opt_out.now()
         target = asked.target
         if left_alone.has_name(target.name) or (
             target.is_address and left_alone.has_address(target.name)
         ):
             raise RefusedError(f"{target.shown} asked not to be looked at")
-        answer = self.checks.admit(asked.new(self.client(address)), self.settings.caps)
+        answer = self.checks.admit(asked.new(client), caps)
         if isinstance(answer, Check) and not answer.state.over:
             self.wake()
         return answer
+
+    def forget_check(self, id: str) -> bool:
+        """With all that was made of it. False where there is none."""
+        gone = self.administration.forget_check(id)
+        self.reports.forget()
+        return gone
+
+    def forget_subject(self, subject: str) -> int:
+        """A host or domain, with its history; how many checks there were."""
+        gone = self.administration.forget_subject(subject)
+        self.reports.forget()
+        return gone
 
     def client(self, address: str) -> str:
         """Who asks, so that they can be told apart and not told: an IPv4 address or the /64 of an
@@ -97,6 +133,7 @@ class Reports:
     def __init__(self, checks: Checks) -> None:
         self._checks = checks
         self._kept: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._confirmed: dict[str, float] = {}
         self._size = 0
         self._making: dict[tuple[str, str], Lock] = {}
         self._lock = Lock()
@@ -115,12 +152,29 @@ class Reports:
         )
 
     def page(self, id: str, kind: str) -> str | None:
-        """A whole page about a check that is done, where `keep_page` has it. Does not block."""
+        """A whole page about a check that is done and that is still there, as far as was seen in
+        the last seconds, where `keep_page` has it. Does not block."""
         with self._lock:
+            if monotonic() - self._confirmed.get(id, float("-inf")) > _CONFIRMED:
+                return None
             return self._found((id, kind))
 
     def keep_page(self, id: str, kind: str, text: str) -> None:
         self._keep((id, kind), text)
+
+    def confirm(self, id: str) -> None:
+        """The check is there at this moment."""
+        with self._lock:
+            if len(self._confirmed) >= _MOST_CONFIRMED:
+                self._confirmed.clear()
+            self._confirmed[id] = monotonic()
+
+    def forget(self) -> None:
+        """What was kept; of what is still there it is made again."""
+        with self._lock:
+            self._kept.clear()
+            self._confirmed.clear()
+            self._size = 0
 
     def json(self, id: str) -> str:
         return self._known((id, "json"), lambda: json_report.document(self.results(id)))

@@ -18,9 +18,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`public_url` is where others reach the page, without a final slash, empty where nobody was
     told; `allow_private`: addresses that are not public are gone to as well; `ehlo_name` is what
     we call ourselves, `contact` how to reach who runs this; `opt_out_file` names targets that are
-    left alone; `keep_days` is how long reports are kept; `sending` is the
-    domain of the traps of the sending test, empty where there is none; `monitors` is what is looked
-    at on a schedule."""
+    left alone; `admin_token_file` has the token of who runs this; `keep_days` is how long reports
+    are kept; `sending` is the domain of the traps of the sending test, empty where there is none;
+    `monitors` is what is looked at on a schedule."""
 
     data: Path
     database: str | None = None
@@ -30,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ehlo_name: str | None = None
     contact: str = ""
     opt_out_file: Path | None = None
+    admin_token_file: Path | None = None
     ca_file: Path | None = None
     resolver: str | None = None
     keep_days: int = 90

@@ -12,8 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from letterlock.model.wording import Wording
-from letterlock.web.answers import AnswerError
-from letterlock.web.api import base_url, service_of
+from letterlock.web.answers import AnswerError, base_url, service_of
 from letterlock.web.certificate_ends import End, calendar, read
 from letterlock.web.monitors import Monitor
 from letterlock.web.pages import SEVERITIES, page

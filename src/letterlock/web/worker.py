@@ -25,7 +25,7 @@ from letterlock.probe.limits import Limits
 from letterlock.probe.lookup.resolver import Resolver
 from letterlock.report.facts_document import written
 from letterlock.report.result import Result
-from letterlock.web.asked import asked_again
+from letterlock.web.asked import ADMIN, asked_again
 from letterlock.web.monitoring import Monitoring
 from letterlock.web.monitors import CLIENT
 from letterlock.web.opt_out import OptOutFile
@@ -178,7 +178,7 @@ class Worker:
         inner = anywhere if self._settings.allow_private else only_public
         known: dict[str, str | None] = {}
         # How often strangers led us there is no reason not to look at one's own server.
-        ours = check.client == CLIENT
+        ours = check.client in (CLIENT, ADMIN)
 
         def ask(address: str) -> str | None:
             if (reason := inner(address)) is not None:
