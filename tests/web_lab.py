@@ -1,5 +1,5 @@
-"""Web servers in a machine of the tests: real HTTPS, each site at an address of its own, with a
-certificate of the lab's CA; as well-behaved or as hostile as its answer.
+"""Web servers in a machine of the tests: real HTTPS (or HTTP), each site at an address of its own,
+with a certificate of the lab's CA; as well-behaved or as hostile as its answer.
 
     web = WebLab(machine)
     web.site("127.0.2.1", "mta-sts.good.example", page(b"version: STSv1\\r\\n…"))
@@ -75,34 +75,52 @@ class WebLab:
         """Serve `name` at an address, with a certificate for it or for `certified` instead."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         (ca or self.ca).issue_cert(certified or name).configure_cert(context)
-        listener = self._machine.call(lambda: socket.create_server((address, 443)))
+        self._listen(address, 443, context, answer)
+
+    def plain_site(self, address: str, answer: Answer) -> None:
+        self._listen(address, 80, None, answer)
+
+    def _listen(
+        self, address: str, port: int, context: ssl.SSLContext | None, answer: Answer
+    ) -> None:
+        listener = self._machine.call(lambda: socket.create_server((address, port)))
         self._listening.append(listener)
         threading.Thread(target=self._serve, args=(listener, context, answer), daemon=True).start()
 
-    def _serve(self, listener: socket.socket, context: ssl.SSLContext, answer: Answer) -> None:
+    def _serve(
+        self, listener: socket.socket, context: ssl.SSLContext | None, answer: Answer
+    ) -> None:
         while True:
             try:
                 connected, _ = listener.accept()
             except OSError:
                 return
             thread = threading.Thread(
-                target=self._answer, args=(connected, context, answer), daemon=True
+                target=self._accepted, args=(connected, context, answer), daemon=True
             )
             thread.start()
 
-    def _answer(self, connected: socket.socket, context: ssl.SSLContext, answer: Answer) -> None:
-        with contextlib.suppress(OSError), context.wrap_socket(connected, server_side=True) as tls:
-            head = b""
-            while b"\r\n\r\n" not in head and (part := tls.recv(4096)):
-                head += part
-            lines = head.decode("ascii", "replace").split("\r\n")
-            path = lines[0].split(" ")[1]
-            host = next((line[6:] for line in lines if line.startswith("Host: ")), "")
-            self.asked.append((host, path))
-            for part in answer(path):
-                tls.sendall(part)
-            tls.unwrap()
-        connected.close()
+    def _accepted(
+        self, connected: socket.socket, context: ssl.SSLContext | None, answer: Answer
+    ) -> None:
+        with contextlib.suppress(OSError), connected:
+            if context is None:
+                self._answer(connected, answer)
+                return
+            with context.wrap_socket(connected, server_side=True) as tls:
+                self._answer(tls, answer)
+                tls.unwrap()
+
+    def _answer(self, connection: socket.socket, answer: Answer) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head and (part := connection.recv(4096)):
+            head += part
+        lines = head.decode("ascii", "replace").split("\r\n")
+        path = lines[0].split(" ")[1]
+        host = next((line[6:] for line in lines if line.startswith("Host: ")), "")
+        self.asked.append((host, path))
+        for part in answer(path):
+            connection.sendall(part)
 
     def close(self) -> None:
         for listener in self._listening:

@@ -50,6 +50,10 @@ CASES: dict[str, tuple[ClientFacts, dict[str, str]]] = {
         facts(PROMISE, page=replace(PAGE, why="not well-formed XML", broken=True)),
         {"client-page-broken": "low"},
     ),
+    "a page over HTTP": (
+        facts(PROMISE, page=replace(PAGE, secure=False)),
+        {"client-page-without-tls": "medium"},
+    ),
     "no page": (facts(PROMISE, page=replace(PAGE, status=404, why="HTTP 404")), {}),
     "in the clear": (
         facts(replace(PROMISE, source="autoconfig.example.com", tls=False)),

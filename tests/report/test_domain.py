@@ -110,6 +110,13 @@ def test_what_dns_says_is_told_in_rows(document) -> None:  # type: ignore[no-unt
     assert "\x1b" not in raw
 
 
+def test_a_page_over_http_is_told_beside_its_address() -> None:
+    known = replace(domain(host()), clients=clients(PROMISE, page=replace(PAGE, secure=False)))
+    whole = replace(target(), endpoints=(), domain=known)
+    told = markdown_report.document([Result(whole, assess(whole))]).replace("\\", "")
+    assert f"{PAGE.at} (without TLS)" in told
+
+
 @pytest.mark.parametrize(
     ("served", "pattern", "said"),
     [

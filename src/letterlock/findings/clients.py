@@ -66,6 +66,15 @@ PAGE_BROKEN = define(
     severity=Severity.LOW,
     postfix="Mend what the evidence names, or remove the page or the record that leads to it.",
 )
+PAGE_IN_CLEAR = define(
+    "client-page-without-tls",
+    "Mail programs get their settings without TLS",
+    "There is no such page over HTTPS, and Thunderbird takes the one over HTTP: whoever is on the "
+    "way writes other servers into it, and the password goes there.",
+    source="draft-ietf-mailmaint-autoconfig; RFC 8314 section 3",
+    severity=Severity.MEDIUM,
+    postfix="Serve the page over HTTPS too, with a certificate for that name.",
+)
 ALIAS = define(
     "srv-names-alias",
     "An SRV record names an alias",
@@ -93,9 +102,10 @@ def promised(facts: DomainFacts) -> Iterator[Finding]:
     yield from _records(found, facts.domain)
     for page in (*found.autoconfig, *found.autodiscover):
         if page.broken:
-            address = f"https://{page.at}"
-            text = Wording("{name}: {what}", name=address, what=page.why)
+            text = Wording("{name}: {what}", name=page.url, what=page.why)
             yield PAGE_BROKEN.of_server(text, Severity.LOW)
+        if not page.secure:
+            yield PAGE_IN_CLEAR.of_server(page.url, Severity.MEDIUM)
     for promise in found.promises:
         if not promise.tls:
             yield IN_CLEAR.of_server(_words(promise), Severity.HIGH)

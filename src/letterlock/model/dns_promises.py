@@ -196,12 +196,17 @@ class SrvSet:
 class ClientPage:
     """A page that mail programs look for, by its host and path; `status` of HTTP, None where there
     was no answer. `why` says why it tells nothing; `broken` that this is a fault, not a page that
-    just is not there."""
+    just is not there. Not `secure`: it came over HTTP."""
 
     at: str
     status: int | None
     why: str = ""
     broken: bool = False
+    secure: bool = True
+
+    @property
+    def url(self) -> str:
+        return f"http{'s' if self.secure else ''}://{self.at}"
 
 
 @dataclass(frozen=True, slots=True)

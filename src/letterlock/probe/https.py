@@ -1,5 +1,5 @@
-"""A page over HTTPS from addresses that are known already: the name is not resolved again, so that
-nobody can have it lead elsewhere in between."""
+"""A page over HTTPS, or HTTP where that is asked for, from addresses that are known already: the
+name is not resolved again, so that nobody can have it lead elsewhere in between."""
 
 from __future__ import annotations
 
@@ -40,6 +40,23 @@ def _everywhere(_address: str) -> bool:
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    host: str
+    path: str
+    secure: bool
+    port: int
+
+    @property
+    def authority(self) -> str:
+        usual = 443 if self.secure else 80
+        return self.host if self.port == usual else f"{self.host}:{self.port}"
+
+    def url_at(self, address: str) -> str:
+        at = f"[{address}]" if ":" in address else address
+        return f"http{'s' if self.secure else ''}://{at}:{self.port}{self.path}"
+
+
 @dataclass(slots=True)
 class Web:
     """Fetches pages. `trust` are the roots that certificates must lead to, with Mozilla's where it
@@ -49,11 +66,21 @@ class Web:
     trust: TrustStore
     admits: Callable[[str], bool] = _everywhere
     port: int = 443
+    plain_port: int = 80
     _context: ssl.SSLContext | None = field(default=None, repr=False)
 
-    def get(self, host: str, path: str, addresses: Sequence[str], bounds: Bounds) -> Page:
-        """`https://HOST/PATH` from the first of `addresses` that can be connected to. The
-        certificate must be valid for the host; no redirect is followed, no cookie or proxy used.
+    def get(
+        self,
+        host: str,
+        path: str,
+        addresses: Sequence[str],
+        bounds: Bounds,
+        *,
+        secure: bool = True,
+    ) -> Page:
+        """`https://HOST/PATH`, not `secure`: `http://`, from the first of `addresses` that can be
+        connected to. The certificate must be valid for the host; no redirect is followed, no cookie
+        or proxy used.
 
         Raises UndeterminedError when it cannot be had, with the reason; UntrustedError where that
         is the certificate."""
@@ -64,14 +91,16 @@ class Web:
                 if addresses
                 else f"{host} has no address"
             )
-        return asyncio.run(self._get(host, path, permitted, bounds))
+        wanted = _Wanted(host, path, secure, self.port if secure else self.plain_port)
+        return asyncio.run(self._get(wanted, permitted, bounds))
 
-    async def _get(self, host: str, path: str, addresses: Sequence[str], bounds: Bounds) -> Page:
+    async def _get(self, wanted: _Wanted, addresses: Sequence[str], bounds: Bounds) -> Page:
         import httpx2
 
+        host = wanted.host
         try:
             async with asyncio.timeout(bounds.longest):
-                return await self._from_first(host, path, addresses, bounds)
+                return await self._from_first(wanted, addresses, bounds)
         except TimeoutError:
             raise UndeterminedError(f"{host} takes longer than {bounds.longest:g} s") from None
         except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, OSError) as error:
@@ -81,9 +110,7 @@ class Web:
             words = " ".join(str(error).split()) or type(error).__name__
             raise UndeterminedError(f"{host}: {words}") from error
 
-    async def _from_first(
-        self, host: str, path: str, addresses: Sequence[str], bounds: Bounds
-    ) -> Page:
+    async def _from_first(self, wanted: _Wanted, addresses: Sequence[str], bounds: Bounds) -> Page:
         import httpx2
 
         async with httpx2.AsyncClient(
@@ -91,28 +118,11 @@ class Web:
         ) as client:
             for address in addresses[:-1]:
                 try:
-                    return await self._from(client, host, path, address, bounds)
+                    return await _from(client, wanted, address, bounds)
                 except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
                     if _certificate_fault(error):
                         raise
-            return await self._from(client, host, path, addresses[-1], bounds)
-
-    async def _from(
-        self, client: httpx2.AsyncClient, host: str, path: str, address: str, bounds: Bounds
-    ) -> Page:
-        at = f"[{address}]" if ":" in address else address
-        headers = {
-            "Host": host if self.port == 443 else f"{host}:{self.port}",
-            "Accept-Encoding": "identity",
-            "Cache-Control": "no-cache",
-        }
-        # The name goes out as SNI, and is what the certificate is held against.
-        named = {"sni_hostname": host}
-        url = f"https://{at}:{self.port}{path}"
-        async with client.stream("GET", url, headers=headers, extensions=named) as response:
-            kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-            body = await _body(host, response, bounds) if response.status_code == 200 else b""
-            return Page(response.status_code, kind, body)
+            return await _from(client, wanted, addresses[-1], bounds)
 
     def _verifying(self) -> ssl.SSLContext:
         """The common name does not count (RFC 9525 section 6.3)."""
@@ -129,6 +139,23 @@ class Web:
                     continue
             self._context = context
         return self._context
+
+
+async def _from(client: httpx2.AsyncClient, wanted: _Wanted, address: str, bounds: Bounds) -> Page:
+    headers = {
+        "Host": wanted.authority,
+        "Accept-Encoding": "identity",
+        "Cache-Control": "no-cache",
+    }
+    # The name goes out as SNI, and is what the certificate is held against.
+    named = {"sni_hostname": wanted.host}
+    async with client.stream(
+        "GET", wanted.url_at(address), headers=headers, extensions=named
+    ) as response:
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        whole = response.status_code == 200
+        body = await _body(wanted.host, response, bounds) if whole else b""
+        return Page(response.status_code, kind, body)
 
 
 async def _body(host: str, response: httpx2.Response, bounds: Bounds) -> bytes:

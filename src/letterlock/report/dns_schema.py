@@ -50,6 +50,7 @@ _PAGE = shape(
         "status": said(or_null(COUNT), "of HTTP"),
         "why": said(TEXT, "why it tells nothing, or empty"),
         "broken": BOOL,
+        "secure": said(BOOL, "no: it came over HTTP"),
     },
 )
 DEFINITIONS: dict[str, Json] = {

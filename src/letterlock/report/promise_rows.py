@@ -69,6 +69,8 @@ def _promise(one: ServicePromise, name: str) -> Phrase:
 def _page(page: ClientPage) -> Phrase:
     if page.broken:
         return Phrase(page.at, Tone.BAD, page.why)
+    if not page.secure:
+        return Phrase(page.at, Tone.BAD, Wording("without TLS"))
     return Phrase(page.at, Tone.DIM if page.why else Tone.PLAIN, page.why)
 
 

@@ -197,6 +197,10 @@ def put_up_clients(dns: DnsLab, web: WebLab) -> None:
     )  # fmt: skip
     web.site("127.0.5.5", "*.many.example", page(b"", status="503 Service Unavailable"))
     web.site("127.0.5.4", "careless.example", page(b"<clientConfig>", "text/xml"))
+    dns.zone("plain.example", "@ A 127.0.5.6", "autoconfig A 127.0.5.7")
+    web.plain_site("127.0.5.6", page(b"<html>", "text/html"))
+    web.plain_site("127.0.5.7", pages(autoconfig))
+    web.site("127.0.5.7", "autoconfig.plain.example", page(b""), ca=web.strangers)
 
 
 def test_a_policy_is_had(lab: Lab) -> None:
@@ -405,6 +409,21 @@ def test_hosts_without_number_are_bounded(lab: Lab) -> None:
     assert (len(many.promises), many.left_out) == (24, 6)
     assert [(one.status, one.why) for one in many.autoconfig] == [(503, "HTTP 503")]
     assert [(one.status, one.broken) for one in many.autodiscover] == [(503, True)]
+
+
+def test_a_page_over_http_where_there_is_none_over_https(lab: Lab) -> None:
+    """As Thunderbird takes it; and what is no such page is not told."""
+    found = clients(lab, "plain.example")
+    untrusted, plain = found.autoconfig
+    assert (untrusted.secure, untrusted.status) == (True, None)
+    assert "certificate is not valid" in untrusted.why
+    assert (plain.url, plain.status, plain.why) == (
+        "http://autoconfig.plain.example/mail/config-v1.1.xml", 200, "",
+    )  # fmt: skip
+    assert {one.source for one in found.promises} == {"autoconfig.plain.example"}
+    assert ("autoconfig.plain.example", "/mail/config-v1.1.xml") in lab.web.asked
+    assert ("plain.example", "/.well-known/autoconfig/mail/config-v1.1.xml") in lab.web.asked
+    assert all(page.secure for page in clients(lab, "users.example").autoconfig)
 
 
 @pytest.mark.parametrize("domain", ["none.example", "bogus.example"])

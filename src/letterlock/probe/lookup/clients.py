@@ -46,8 +46,9 @@ def look_up_clients(domain: str, resolver: Resolver, web: Web) -> ClientFacts:
         discovering = [
             pool.submit(_autodiscover, host, sure, resolver, web) for host, sure in hosts.items()
         ]
-        configured = list(pool.map(lambda at: _autoconfig(domain, at, resolver, web), places))
+        found = list(pool.map(lambda at: _autoconfig(domain, at, resolver, web), places))
         discovered = [each.result() for each in discovering]
+    configured = [each for some in found for each in some]
     told = [promise for each in srv for promise in _by_srv(each)]
     told += [promise for _, promises in configured for promise in promises]
     promises = tuple(dict.fromkeys(told))
@@ -55,7 +56,7 @@ def look_up_clients(domain: str, resolver: Resolver, web: Web) -> ClientFacts:
     kept = tuple(one for one in promises if one.host in names)[:_MOST_PROMISES]
     return ClientFacts(
         srv,
-        tuple(page for page, _ in configured if page),
+        tuple(page for page, _ in configured),
         tuple(page for page in discovered if page),
         kept,
         tuple(host_addresses(name, resolver) for name in names),
@@ -85,36 +86,59 @@ def _by_srv(each: SrvSet) -> Iterator[ServicePromise]:
             yield ServicePromise(f"SRV {each.service}", one.target, one.port, service)
 
 
-def _page(host: HostAddresses, path: str, web: Web) -> Page | None:
+def _page(host: HostAddresses, path: str, web: Web, *, secure: bool = True) -> Page | None:
     """None where nothing answers. Raises UntrustedError."""
+    if not host.addresses:
+        return None
     try:
-        return web.get(host.name, path, host.addresses, _BOUNDS) if host.addresses else None
+        return web.get(host.name, path, host.addresses, _BOUNDS, secure=secure)
     except UntrustedError:
         raise
     except UndeterminedError:
         return None
 
 
+_Configured = tuple[ClientPage, tuple[ServicePromise, ...]]
+
+
 def _autoconfig(
     domain: str, place: tuple[str, str], resolver: Resolver, web: Web
-) -> tuple[ClientPage | None, tuple[ServicePromise, ...]]:
-    (name, path), at = place, "".join(place)
+) -> list[_Configured]:
+    """The page and what it promises. Where there is none over HTTPS, Thunderbird takes one over
+    HTTP, which is told beside what there was instead."""
+    name, path = place
+    host = host_addresses(name, resolver)
+    found = [one for one in [_configured(domain, host, path, web, secure=True)] if one]
+    if not any(_is_configuration(page) for page, _ in found):
+        plain = _configured(domain, host, path, web, secure=False)
+        found += [plain] if plain and _is_configuration(plain[0]) else []
+    return found
+
+
+def _is_configuration(page: ClientPage) -> bool:
+    return page.broken or not page.why
+
+
+def _configured(
+    domain: str, host: HostAddresses, path: str, web: Web, *, secure: bool
+) -> _Configured | None:
+    at = f"{host.name}{path}"
     try:
-        page = _page(host_addresses(name, resolver), path, web)
+        page = _page(host, path, web, secure=secure)
     except UntrustedError as error:
         return ClientPage(at, None, error.what), ()
     if page is None:
-        return None, ()
+        return None
     if page.status != 200:
-        return ClientPage(at, page.status, f"HTTP {page.status}"), ()
+        return ClientPage(at, page.status, f"HTTP {page.status}", secure=secure), ()
     if b"clientConfig" not in page.body:
-        return ClientPage(at, page.status, "another page"), ()
+        return ClientPage(at, page.status, "another page", secure=secure), ()
     try:
         servers = read_autoconfig(page.body, domain)
     except MalformedError as error:
-        return ClientPage(at, page.status, error.what, broken=True), ()
-    found = [ServicePromise(name, one.host, one.port, one.service, one.tls) for one in servers]
-    return ClientPage(at, page.status), tuple(found)
+        return ClientPage(at, page.status, error.what, broken=True, secure=secure), ()
+    found = [ServicePromise(host.name, one.host, one.port, one.service, one.tls) for one in servers]
+    return ClientPage(at, page.status, secure=secure), tuple(found)
 
 
 def _autodiscover_hosts(domain: str, srv: tuple[SrvSet, ...]) -> dict[str, bool]:
