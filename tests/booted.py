@@ -51,7 +51,10 @@ _MOUNTS = {
     " && mount -t cgroup -o none,name=systemd cgroup /sys/fs/cgroup/systemd"
     " && mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified",
 }
+#: Mounts are shared as at a real boot, where systemd itself sees to it: LoadCredential= mounts in a
+#: namespace aside, and moves what it made into /run.
 _BOOT = """set -e
+mount --make-rshared /
 mount -t proc -o nosuid,nodev,noexec proc /proc
 {mounts}
 exec env -i container=letterlock PATH=/usr/sbin:/usr/bin:/sbin:/bin \\
