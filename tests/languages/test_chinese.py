@@ -19,9 +19,12 @@ from letterlock.languages.catalogues import FOLDER, language
 from letterlock.model.language import ENGLISH, Language
 from letterlock.model.wording import Wording, joined
 from letterlock.report import html_report, json_report
-from letterlock.report.json_wording import restored
+from letterlock.report.comparison import KIND_WORDS, compare
+from letterlock.report.json_wording import restored, wording_of
+from letterlock.report.saved import saved
 from tests.languages.leftover import english_left
 from tests.report.sample import findings, result
+from tests.report.test_comparison import BASE, CHANGES, changed, differences
 
 TOP = Path(__file__).resolve().parents[2]
 
@@ -125,6 +128,25 @@ def test_a_stored_report_is_read_in_another_language(chinese: Language) -> None:
     assert chinese.say(reason) == "此深度不查詢"
 
 
+def test_what_changed_is_said_in_full(chinese: Language) -> None:
+    """Every kind of change; a finding's title too, which the stored report has in English."""
+    said = set()
+    for change, _ in CHANGES:
+        for each in (*differences(BASE, changed(change)), *differences(changed(change), BASE)):
+            for text in filter(None, (KIND_WORDS[each.kind], each.what, each.before, each.after)):
+                assert not english_left(chinese, text)
+                said.add(chinese.say(text))
+    assert {"SSLv3", "提供", "未提供", "憑證鏈", "不被接受", "沒有 TLS", "高"} <= said
+    assert "TLS 失敗：an alert" in said
+    own = (replace(findings()[0], title=Wording("negotiated {suite}", suite=EVIL)),)
+    base, spoilt = (
+        saved(json_report.document([replace(result(), findings=each)]).encode(), "r")
+        for each in ((), own)
+    )
+    titles = [chinese.say(each.what) for each in compare(base, spoilt) if each.kind == "finding"]
+    assert titles == [f"{findings()[0].id}：協商結果為 {EVIL}"]
+
+
 @pytest.mark.parametrize(
     "messages",
     [
@@ -137,6 +159,7 @@ def test_a_stored_report_is_read_in_another_language(chinese: Language) -> None:
     ],
 )
 def test_of_what_is_stored_only_the_truth_is_believed(messages: object, chinese: Language) -> None:
+    assert wording_of("evidence", messages).__class__ is str
     again = restored({"findings": [{"evidence": "evidence"}], "messages": messages})
     assert type(again["findings"][0]["evidence"]) is str
     assert restored({"findings": []}) == {"findings": []}

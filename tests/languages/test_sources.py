@@ -25,6 +25,7 @@ SPEAKING = sorted(
             for name in (
                 "sheet",
                 "compact",
+                "comparison",
                 "ports",
                 "text",
                 "domain_rows",

@@ -3,13 +3,17 @@ who ask are told apart."""
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
+from starlette.testclient import TestClient
 
 from letterlock.check.run import Request
 from letterlock.model.errors import InputError, RefusedError
+from letterlock.web.app import application
 from letterlock.web.asked import ADMIN, asked
 from letterlock.web.monitors import CLIENT
 from letterlock.web.opt_out import OptOutFile
@@ -124,6 +128,33 @@ def test_an_address_is_visited_so_often_by_strangers(
         ours = worker._guard(_check(checks, "mail.test", client))
         assert ours("127.0.5.9") is None
         assert ours("127.0.5.1") is not None
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("no-such-host.invalid", "無法解析 no-such-host.invalid："),
+        ("127.0.5.2", "127.0.5.2 是回送位址"),
+        ("mail.example.com", "mail.example.com 要求不要檢查它"),
+    ],
+)
+def test_why_a_check_failed_is_said_in_the_readers_language(
+    settings: Settings, database: Database, target: str, said: str
+) -> None:
+    service = Service.on(settings, database, lambda: None)
+    check = _check(service.checks, target)
+    private = msgspec.structs.replace(settings, allow_private=False)
+    outcome = Worker(private, service.checks, Sendings(database))._look(check)
+    assert service.checks.finish(check, "w", outcome)
+    with TestClient(application(service)) as page:
+        assert said in page.get(f"/c/{check.id}?lang=zh-Hant").text
+        english = page.get(f"/api/v1/checks/{check.id}").json()["error"]
+        assert html.escape(english) in page.get(f"/c/{check.id}").text
+        wrong = {"target": "a..b", "name": ""}
+        answer = page.post("/checks?lang=zh-Hant", data=wrong)
+        assert "有空的標籤" in answer.text
+        told = page.post("/api/v1/checks", json={"target": "a..b"}).json()["detail"]
+        assert "empty label" in told
 
 
 def test_without_its_option_no_private_address_is_gone_to(tmp_path: Path) -> None:

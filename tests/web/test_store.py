@@ -14,7 +14,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
+from letterlock.languages.catalogues import language
 from letterlock.model.errors import InputError, UndeterminedError
+from letterlock.model.wording import Wording, joined
 from letterlock.web.store.checks import (
     LEASE,
     LONGEST,
@@ -270,6 +272,40 @@ def test_what_is_old_is_forgotten(open_it: Open) -> None:
     assert store.prune(50) == 1
     assert store.find(asked.id) is None
     assert store.report(asked.id) is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "no way leads there",
+        Wording("{target} cannot be resolved: {reason}", target="{a}", reason=Wording("no TLS")),
+        joined("; ", ["{", Wording("closed")]),
+        '{"template": "x"}',
+        "{",
+        "",
+    ],
+)
+def test_an_error_can_be_said_in_another_language(open_it: Open, error: str) -> None:
+    store = Checks(open_it())
+    asked = admitted(store, new())
+    taken = store.claim("w")
+    assert taken is not None
+    store.finish(taken, "w", Outcome(error=error))
+    found = store.find(asked.id)
+    assert found is not None
+    assert found.error == error
+    assert (language("zh-Hant").say(found.error) == error) is not isinstance(error, Wording)
+
+
+def test_an_earlier_letterlocks_error_stays_as_it_was(open_it: Open) -> None:
+    database = open_it()
+    asked = admitted(Checks(database), new())
+    for kept in ("gone", "{gone", '{"template": 1}'):
+        with database.write() as connection:
+            connection.execute(text("UPDATE checks SET error = :kept"), {"kept": kept})
+        found = Checks(database).find(asked.id)
+        assert found is not None
+        assert found.error == kept
 
 
 def test_the_file_is_ours_alone(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from letterlock.model.wording import joined
+
 
 @dataclass(frozen=True, slots=True)
 class Location:
@@ -32,9 +34,14 @@ class LetterlockError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        place = f"{self.where}: " if self.where else ""
-        advice = f"; {self.remedy}" if self.remedy else ""
-        return f"{place}{self.what}{advice}"
+        return str(self.sentence)
+
+    @property
+    def sentence(self) -> str:
+        """The line; a Language says it in its own words where `what` and `remedy` are Wordings."""
+        place = (str(self.where),) if self.where else ()
+        advice = (self.remedy,) if self.remedy else ()
+        return joined(": ", (*place, joined("; ", (self.what, *advice))))
 
 
 class InputError(LetterlockError):

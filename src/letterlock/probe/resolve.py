@@ -11,6 +11,7 @@ from enum import Enum
 import idna
 
 from letterlock.model.errors import InputError, UndeterminedError
+from letterlock.model.wording import Wording
 
 #: A label of a host name (RFC 1123 section 2.1); an underscore is tolerated, as resolvers do.
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -57,7 +58,9 @@ def parse_target(text: str) -> Target:
     if "@" in text:
         return parse_domain(text)
     if "://" in text:
-        raise InputError(f"{text!r} is a URL", remedy="give the host name alone")
+        raise InputError(
+            Wording("{text} is a URL", text=repr(text)), remedy=Wording("give the host name alone")
+        )
     host, port = _split(text)
     address = _address(host)
     if address is not None:
@@ -70,15 +73,21 @@ def parse_domain(text: str) -> Target:
     """Read a domain: what follows the last `@`, or the whole. Raises InputError."""
     domain = text.rpartition("@")[2]
     if not domain:
-        raise InputError(f"{text!r} names no domain", remedy="write user@example.com, @example.com")
+        raise InputError(
+            Wording("{text} names no domain", text=repr(text)),
+            remedy=Wording("write user@example.com, @example.com"),
+        )
     if ":" in domain or domain.startswith("["):
         raise InputError(
-            f"{domain!r} in {text!r} is not a mail domain",
-            remedy="a port or an address belongs to a mail server: name it without @",
+            Wording(
+                "{domain} in {text} is not a mail domain", domain=repr(domain), text=repr(text)
+            ),
+            remedy=Wording("a port or an address belongs to a mail server: name it without @"),
         )
     if _address(domain) is not None:
         raise InputError(
-            f"{text!r} names an address, not a domain", remedy=f"check {domain} itself"
+            Wording("{text} names an address, not a domain", text=repr(text)),
+            remedy=Wording("check {address} itself", address=domain),
         )
     name = host_name(domain)
     return Target(text, name, _shown(name), is_domain=True)
@@ -88,20 +97,28 @@ def host_name(text: str) -> str:
     """A host name in A-labels and lower case. Raises InputError."""
     name = text.removesuffix(".")
     if not name:
-        raise InputError("the host name is empty" if text == "" else f"{text!r} is no host name")
+        if text == "":
+            raise InputError(Wording("the host name is empty"))
+        raise InputError(Wording("{text} is no host name", text=repr(text)))
     if any(char.isspace() for char in name):
-        raise InputError(f"the host name {text!r} contains white space")
+        raise InputError(Wording("the host name {text} contains white space", text=repr(text)))
     if "" in name.split("."):
-        raise InputError(f"the host name {text!r} has an empty label (two dots in a row)")
+        raise InputError(
+            Wording("the host name {text} has an empty label (two dots in a row)", text=repr(text))
+        )
     ascii_name = _to_ascii(name, text)
     for label in ascii_name.split("."):
         _check_label(label, text)
     if len(ascii_name) > 253:
         raise InputError(
-            f"the host name {text[:40]!r}… is {len(ascii_name)} characters long; 253 are the limit"
+            Wording(
+                "the host name {text}… is {length} characters long; 253 are the limit",
+                text=repr(text[:40]),
+                length=len(ascii_name),
+            )
         )
     if ascii_name.rpartition(".")[2].isdigit():
-        raise InputError(f"{text!r} is neither a host name nor an address")
+        raise InputError(Wording("{text} is neither a host name nor an address", text=repr(text)))
     return ascii_name
 
 
@@ -119,9 +136,15 @@ def resolve(target: Target, family: Family = Family.BOTH) -> tuple[str, ...]:
         found = socket.getaddrinfo(target.name, None, family=family.value, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
         raise UndeterminedError(
-            f"{target.shown} cannot be resolved: {(error.strerror or str(error)).lower()}",
-            remedy="check the spelling, or give an address and --name (a mail domain: "
-            f"@{target.shown})",
+            Wording(
+                "{target} cannot be resolved: {reason}",
+                target=target.shown,
+                reason=(error.strerror or str(error)).lower(),
+            ),
+            remedy=Wording(
+                "check the spelling, or give an address and --name (a mail domain: @{target})",
+                target=target.shown,
+            ),
         ) from None
     addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
     return tuple(sorted(addresses, key=lambda address: ":" in address))
@@ -145,14 +168,15 @@ def _split(text: str) -> tuple[str, int | None]:
     bracketed = _BRACKETED.fullmatch(text)
     if bracketed:
         if _address(bracketed[1]) is None or ":" not in bracketed[1]:
-            raise InputError(f"{bracketed[1]!r} is not an IPv6 address")
+            raise InputError(Wording("{text} is not an IPv6 address", text=repr(bracketed[1])))
         return bracketed[1], None if bracketed[2] is None else port_number(bracketed[2])
     if text.count(":") == 1:
         host, _, port = text.partition(":")
         return host, port_number(port)
     if text.count(":") > 1 and _address(text) is None:
         raise InputError(
-            f"{text!r} is not an IPv6 address", remedy="write [address]:port for one with a port"
+            Wording("{text} is not an IPv6 address", text=repr(text)),
+            remedy=Wording("write [address]:port for one with a port"),
         )
     return text, None
 
@@ -161,7 +185,7 @@ def port_number(text: str) -> int:
     """A TCP port. Raises InputError."""
     if text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= 65535:
         return int(text)
-    raise InputError(f"{text!r} is not a port number (1 to 65535)")
+    raise InputError(Wording("{text} is not a port number (1 to 65535)", text=repr(text)))
 
 
 def _address(text: str) -> str | None:
@@ -177,16 +201,30 @@ def _to_ascii(name: str, text: str) -> str:
     try:
         return idna.encode(name, uts46=True).decode("ascii")
     except (idna.IDNAError, UnicodeError) as error:
-        raise InputError(f"the host name {text!r} is not a valid IDN: {error}") from None
+        raise InputError(
+            Wording(
+                "the host name {text} is not a valid IDN: {reason}", text=repr(text), reason=error
+            )
+        ) from None
 
 
 def _check_label(label: str, text: str) -> None:
     if len(label) > 63:
         raise InputError(
-            f"the host name {text[:40]!r} has a label of {len(label)} characters; 63 are the limit"
+            Wording(
+                "the host name {text} has a label of {length} characters; 63 are the limit",
+                text=repr(text[:40]),
+                length=len(label),
+            )
         )
     if not _LABEL.fullmatch(label):
-        raise InputError(f"{label!r} in {text!r} cannot be part of a host name")
+        raise InputError(
+            Wording(
+                "{label} in {text} cannot be part of a host name",
+                label=repr(label),
+                text=repr(text),
+            )
+        )
 
 
 def _shown(name: str) -> str:

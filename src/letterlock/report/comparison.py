@@ -11,8 +11,10 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from letterlock.model.finding import Severity
+from letterlock.model.wording import Wording, joined
 from letterlock.report.saved import Saved, SavedEndpoint, SavedFinding, place_of
 from letterlock.report.suites import Tone, is_small, suite_tone, version_tone
+from letterlock.report.text import SEVERITY_WORDS
 
 _T = TypeVar("_T")
 
@@ -27,9 +29,8 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One change. `kind` is target, endpoint, tls, version, suite, group, certificate, fault, grade
-    or finding; `place` the target and endpoint; `before` and `after` None where there was or is
-    nothing."""
+    """One change. `kind` is one of KIND_WORDS, `place` the target and endpoint; `before`, `after`
+    are None where there was or is nothing."""
 
     kind: str
     place: str
@@ -37,6 +38,23 @@ class Difference:
     before: str | None
     after: str | None
     direction: Direction
+
+
+#: How a kind is called.
+KIND_WORDS = {
+    "target": Wording("target"),
+    "endpoint": Wording("endpoint"),
+    "tls": Wording("TLS"),
+    "version": Wording("version"),
+    "suite": Wording("suite"),
+    "group": Wording("group"),
+    "certificate": Wording("certificate"),
+    "fault": Wording("fault"),
+    "grade": Wording("grade"),
+    "finding": Wording("finding"),
+}
+_THERE = Wording("there")
+_OFFERED, _NOT_OFFERED = Wording("offered"), Wording("not offered")
 
 
 def compare(old: Saved, new: Saved) -> tuple[Difference, ...]:
@@ -62,10 +80,11 @@ def _members(kind: str, old: Mapping[str, str], new: Mapping[str, str]) -> Itera
     """What is only in one of the reports."""
     for place in old:
         if place not in new:
-            yield Difference(kind, place, "no longer looked at", "there", None, Direction.OTHER)
+            yield Difference(kind, place, Wording("no longer looked at"), _THERE, None, _OTHER)
     for place in new:
         if place not in old:
-            yield Difference(kind, place, "looked at for the first time", None, "there", _OTHER)
+            what = Wording("looked at for the first time")
+            yield Difference(kind, place, what, None, _THERE, _OTHER)
 
 
 _OTHER = Direction.OTHER
@@ -97,28 +116,32 @@ def _reach(old: SavedEndpoint, new: SavedEndpoint) -> Iterator[Difference]:
         return
     # A port that closes exposes nobody, one that opens is judged by its findings.
     direction = _OTHER
-    if before == "TLS" and after == "no TLS":
+    if before == _TLS and (after == _NO_TLS or _fails(new)):
         direction = Direction.WORSE
-    elif before == "no TLS" and after == "TLS":
+    elif before == _NO_TLS and after == _TLS:
         direction = Direction.BETTER
-    elif before == "TLS" and after.startswith("TLS fails"):
-        direction = Direction.WORSE
-    yield Difference("tls", new.place, "handshake", before, after, direction)
+    yield Difference("tls", new.place, Wording("handshake"), before, after, direction)
 
 
 _FAILURES = ("tls-alert", "tls-error", "starttls-refused", "plain-on-tls-port")
+_TLS, _NO_TLS = "TLS", Wording("no TLS")
 
 
 def _state(each: SavedEndpoint) -> str:
     if each.closed:
-        return "closed"
+        return Wording("closed")
     if each.handshake is None:
-        return "no TLS"
+        return _NO_TLS
     if "unknown" in each.handshake:
-        failed = each.handshake.get("cause") in _FAILURES
         reason = each.handshake["unknown"]
-        return f"TLS fails: {reason}" if failed else f"not determined: {reason}"
-    return "TLS"
+        if _fails(each):
+            return Wording("TLS fails: {reason}", reason=reason)
+        return Wording("not determined: {reason}", reason=reason)
+    return _TLS
+
+
+def _fails(each: SavedEndpoint) -> bool:
+    return not each.closed and _member(each.handshake, "cause", str) in _FAILURES
 
 
 def _versions(old: SavedEndpoint, new: SavedEndpoint) -> Iterator[Difference]:
@@ -138,7 +161,7 @@ def _versions(old: SavedEndpoint, new: SavedEndpoint) -> Iterator[Difference]:
 
 
 def _yes(offered: bool) -> str:
-    return "offered" if offered else "not offered"
+    return _OFFERED if offered else _NOT_OFFERED
 
 
 def _suites(old: SavedEndpoint, new: SavedEndpoint) -> Iterator[Difference]:
@@ -150,7 +173,8 @@ def _suites(old: SavedEndpoint, new: SavedEndpoint) -> Iterator[Difference]:
             continue
         for name, comes in _come_and_gone(was.cipher_suites, each.cipher_suites, was, each):
             weak = suite_tone(name)[0] in (Tone.WEAK, Tone.BAD)
-            yield _moved("suite", new.place, f"{name} in {each.name}", comes, weak)
+            what = Wording("{suite} in {version}", suite=name, version=each.name)
+            yield _moved("suite", new.place, what, comes, weak)
 
 
 def _groups(old: SavedEndpoint, new: SavedEndpoint) -> Iterator[Difference]:
@@ -182,7 +206,7 @@ def _moved(kind: str, place: str, what: str, comes: bool, weak: bool) -> Differe
     direction = _OTHER
     if weak:
         direction = Direction.WORSE if comes else Direction.BETTER
-    before, after = (None, "offered") if comes else ("offered", None)
+    before, after = (None, _OFFERED) if comes else (_OFFERED, None)
     return Difference(kind, place, what, before, after, direction)
 
 
@@ -191,12 +215,14 @@ def _certificate(old: SavedEndpoint, new: SavedEndpoint) -> Iterator[Difference]
     if before is None or after is None:
         return
     if before != after:
-        yield Difference("certificate", new.place, "leaf", before, after, _OTHER)
+        leaf = Wording("leaf")
+        yield Difference("certificate", new.place, leaf, before, after, _OTHER)
     was, now = _accepted(old), _accepted(new)
     if isinstance(was, bool) and isinstance(now, bool) and was != now:
-        words = {True: "accepted", False: "not accepted"}
+        words = {True: Wording("accepted"), False: Wording("not accepted")}
         direction = Direction.BETTER if now else Direction.WORSE
-        yield Difference("certificate", new.place, "chain", words[was], words[now], direction)
+        chain = Wording("chain")
+        yield Difference("certificate", new.place, chain, words[was], words[now], direction)
 
 
 def _leaf(each: SavedEndpoint) -> str | None:
@@ -205,8 +231,12 @@ def _leaf(each: SavedEndpoint) -> str | None:
     if not chain or not isinstance(chain[0], dict):
         return None
     leaf = chain[0]
-    until = str(leaf.get("not_after", ""))[:10]
-    return f"{leaf.get('subject', '')} until {until} ({str(leaf.get('sha256', ''))[:16]})"
+    return Wording(
+        "{subject} until {day} ({digest})",
+        subject=leaf.get("subject", ""),
+        day=str(leaf.get("not_after", ""))[:10],
+        digest=str(leaf.get("sha256", ""))[:16],
+    )
 
 
 def _accepted(each: SavedEndpoint) -> object:
@@ -225,7 +255,7 @@ def _faults(old: SavedEndpoint, new: SavedEndpoint) -> Iterator[Difference]:
     for each in new.known_faults:
         was = before.get(each.id)
         if isinstance(was, bool) and isinstance(each.present, bool) and was != each.present:
-            words = {True: "present", False: "not present"}
+            words = {True: Wording("present"), False: Wording("not present")}
             direction = Direction.WORSE if each.present else Direction.BETTER
             yield Difference(
                 "fault", new.place, each.id, words[was], words[each.present], direction
@@ -236,7 +266,7 @@ def _grade(old: SavedEndpoint, new: SavedEndpoint) -> Iterator[Difference]:
     before, after = (_member(each.grade, "letter", str) for each in (old, new))
     if before is not None and after is not None and before != after:
         direction = Direction.WORSE if after > before else Direction.BETTER
-        yield Difference("grade", new.place, "the endpoint", before, after, direction)
+        yield Difference("grade", new.place, Wording("the endpoint"), before, after, direction)
 
 
 def _findings(old: Saved, new: Saved) -> Iterator[Difference]:
@@ -302,8 +332,8 @@ def _finding(
     return Difference(
         "finding",
         key[0],
-        f"{finding.id}: {finding.title}",
-        before.value if before else None,
-        after.value if after else None,
+        joined(": ", (finding.id, finding.title)),
+        SEVERITY_WORDS[before] if before else None,
+        SEVERITY_WORDS[after] if after else None,
         direction,
     )

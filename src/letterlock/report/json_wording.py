@@ -39,6 +39,12 @@ def restored(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def wording_of(text: str, told: object) -> str:
+    """The text as a Wording, where `told` (a report's `messages`) has it and says just that."""
+    members = told.get(text) if isinstance(told, dict) else None
+    return dict(_believable({text: members})).get(text, text) if members is not None else text
+
+
 def _believable(told: Mapping[str, Any]) -> list[tuple[str, Wording]]:
     found = []
     for english, members in told.items():

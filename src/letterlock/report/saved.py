@@ -9,6 +9,7 @@ import msgspec
 from letterlock.model.errors import InputError, Location
 from letterlock.model.finding import Severity
 from letterlock.report.json_report import FORMAT_VERSION
+from letterlock.report.json_wording import wording_of
 
 #: A value that may be `{"unknown": …}`.
 _Open = Any
@@ -78,10 +79,13 @@ class Saved(msgspec.Struct):
     targets: list[SavedTarget]
     endpoints: list[SavedEndpoint]
     findings: list[SavedFinding]
+    #: Only those of it that are needed become Wordings again.
+    messages: _Open = None
 
 
 def saved(data: bytes, path: str) -> Saved:
-    """Read a report. Raises InputError naming `path` and what is wrong with it."""
+    """Read a report; titles, and reasons why nothing is known, may be said in any language. Raises
+    InputError naming `path` and what is wrong with it."""
     try:
         report = msgspec.json.decode(data, type=Saved)
     except msgspec.ValidationError as error:
@@ -95,4 +99,9 @@ def saved(data: bytes, path: str) -> Saved:
             f"has format_version {report.format_version}; this letterlock reads {FORMAT_VERSION}",
             where=Location(path),
         )
+    for finding in report.findings:
+        finding.title = wording_of(finding.title, report.messages)
+    for endpoint in report.endpoints:
+        if endpoint.handshake and isinstance(reason := endpoint.handshake.get("unknown"), str):
+            endpoint.handshake["unknown"] = wording_of(reason, report.messages)
     return report

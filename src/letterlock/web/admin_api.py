@@ -95,7 +95,7 @@ def _monitor_view(monitor: Monitored, target: str | None, last: Check | None) ->
         last=last.id if last else None,
         grade=last.grade if last else None,
         worst=last.worst if last else None,
-        error=monitor.error,
+        error=None if monitor.error is None else str(monitor.error),
     )
 
 

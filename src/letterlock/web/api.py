@@ -71,9 +71,9 @@ async def begun(
         how = how or partial(service.ask, address=address(request))
         answer = await run_in_threadpool(how, wanted)
     except InputError as error:
-        raise AnswerError(400, str(error)) from None
+        raise AnswerError(400, error.sentence) from None
     except RefusedError as error:
-        raise AnswerError(403, str(error)) from None
+        raise AnswerError(403, error.sentence) from None
     if isinstance(answer, TurnedAway):
         raise turned_away(answer)
     return answer
@@ -108,14 +108,14 @@ async def _report(make: Any, check: Check) -> Any:
     try:
         return await run_in_threadpool(make, check.id)
     except InputError as error:
-        raise AnswerError(404, str(error)) from None
+        raise AnswerError(404, error.sentence) from None
 
 
 async def facts(request: Request) -> Response:
     check = await found(request)
     document = await run_in_threadpool(service_of(request).checks.report, check.id)
     if document is None:
-        raise AnswerError(404, "it has no report")
+        raise AnswerError(404, Wording("it has no report"))
     return Response(document, media_type="application/json")
 
 

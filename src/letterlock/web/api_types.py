@@ -159,7 +159,7 @@ def view(check: Check, base: str, report: str | None) -> CheckView:
         started=None if check.started is None else moment(check.started),
         finished=None if check.finished is None else moment(check.finished),
         progress=progress_of(check),
-        error=check.error,
+        error=None if check.error is None else str(check.error),
         determined=check.determined,
         report=None if report is None else msgspec.Raw(report.encode()),
     )

@@ -11,6 +11,7 @@ import msgspec
 from letterlock.model.errors import InputError
 from letterlock.model.service import BY_PORT, SERVICES
 from letterlock.model.tls_facts import Depth
+from letterlock.model.wording import Wording, joined
 from letterlock.probe.resolve import Target, parse_target
 from letterlock.web.store.checks import New
 
@@ -82,19 +83,29 @@ def asked(
     """Raises InputError: what is wrong with it. Ports are mail's own."""
     text = target.strip()
     if not text:
-        raise InputError("there is no target", remedy="write a host name or an e-mail address")
+        raise InputError(
+            Wording("there is no target"),
+            remedy=Wording("write a host name or an e-mail address"),
+        )
     if len(text) > _LONGEST or not text.isprintable():
-        raise InputError("the target is no host name, address or e-mail address")
+        raise InputError(Wording("the target is no host name, address or e-mail address"))
     parsed = parse_target(text)
     if name is not None:
         name = _name(name, parsed)
     wanted = tuple(sorted(set(ports)))
     if len(wanted) > _MOST_PORTS:
-        raise InputError(f"{len(wanted)} ports are too many; mail has {_MOST_PORTS}")
+        raise InputError(
+            Wording(
+                "{number} ports are too many; mail has {most}", number=len(wanted), most=_MOST_PORTS
+            )
+        )
     for port in (*wanted, *filter(None, [parsed.port])):
         if port not in BY_PORT and not any_port:
-            known = ", ".join(str(each.port) for each in SERVICES)
-            raise InputError(f"port {port} is none of mail's ports", remedy=f"they are {known}")
+            known = joined(", ", [str(each.port) for each in SERVICES])
+            raise InputError(
+                Wording("port {port} is none of mail's ports", port=port),
+                remedy=Wording("they are {ports}", ports=known),
+            )
     return Asked(parsed, Options(name, wanted, depth))
 
 
@@ -103,14 +114,14 @@ def _name(name: str, target: Target) -> str | None:
     if not text:
         return None
     if len(text) > _LONGEST:
-        raise InputError("the name is too long")
+        raise InputError(Wording("the name is too long"))
     verified = parse_target(text)
     if verified.port is not None or verified.is_domain:
-        raise InputError(f"the name {text!r} is not only a name")
+        raise InputError(Wording("the name {name} is not only a name", name=repr(text)))
     if target.is_domain:
         raise InputError(
-            "a name does not go with a mail domain",
-            remedy="each of its hosts is verified by its own name",
+            Wording("a name does not go with a mail domain"),
+            remedy=Wording("each of its hosts is verified by its own name"),
         )
     return verified.name
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from letterlock.model.errors import InputError, UndeterminedError
+from letterlock.model.wording import Wording
 from letterlock.report.facts_document import read
 from letterlock.report.result import Result
 from letterlock.web.certificate_ends import ends, written
@@ -97,11 +98,11 @@ class Monitoring:
     def _judged(self, monitor: Monitored, check: Check) -> Judged:
         results = self._results(check)
         # What was not seen is not over.
-        error = check.error or (None if results else "its report cannot be read")
+        error = check.error or (None if results else Wording("its report cannot be read"))
         report = f"{self._public_url}/c/{check.id}" if self._public_url and results else ""
         look = Look(
             monitor.title, datetime.fromtimestamp(check.finished or check.created, UTC), results,
-            bool(check.determined), error, report,
+            bool(check.determined), None if error is None else str(error), report,
         )  # fmt: skip
         try:
             memory, message = self._reporter.judge(monitor.memory, look)

@@ -20,7 +20,7 @@ from letterlock.model.service import SERVICES
 from letterlock.model.tls_facts import Depth
 from letterlock.model.wording import Wording
 from letterlock.report import html_report
-from letterlock.report.comparison import Direction
+from letterlock.report.comparison import KIND_WORDS, Direction
 from letterlock.report.text import SEVERITY_WORDS, utc
 from letterlock.web.answers import (
     TITLES,
@@ -188,14 +188,14 @@ def _fields(data: bytes) -> tuple[dict[str, str], list[str]]:
 def _number(text: str) -> int:
     if text.isascii() and text.isdigit() and len(text) <= 5:
         return int(text)
-    raise AnswerError(400, f"{text[:40]!r} is not a port")
+    raise AnswerError(400, Wording("{text} is not a port", text=repr(text[:40])))
 
 
 def _depth(text: str) -> Depth:
     try:
         return Depth(text or Depth.STANDARD)
     except ValueError:
-        raise AnswerError(400, f"{text[:40]!r} is not a depth") from None
+        raise AnswerError(400, Wording("{text} is not a depth", text=repr(text[:40]))) from None
 
 
 # --- a check
@@ -249,7 +249,7 @@ def _report_sent(request: Request, id: str, text: str) -> Response:
 async def download(request: Request) -> Response:
     check = await found(request)
     if check.state is not State.DONE:
-        raise AnswerError(404, "it has no report")
+        raise AnswerError(404, Wording("it has no report"))
     text = await _made(service_of(request).reports.json, check.id)
     name = f"letterlock-{check.id}.json"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
@@ -261,7 +261,7 @@ async def _made(make: Callable[..., _T], *arguments: Any) -> _T:
     try:
         return await run_in_threadpool(make, *arguments)
     except InputError as error:
-        raise AnswerError(404, str(error)) from None
+        raise AnswerError(404, error.sentence) from None
 
 
 # --- several checks
@@ -283,7 +283,7 @@ async def history(request: Request) -> Response:
     return await page(
         request, "history.html.j2", subject=subject, checks=checks[:_MOST],
         more=checks[_MOST - 1].created if len(checks) > _MOST else None, changes=changes,
-        Direction=Direction, severity_words=SEVERITIES,
+        Direction=Direction, kind_words=KIND_WORDS, severity_words=SEVERITIES,
     )  # fmt: skip
 
 
@@ -292,7 +292,7 @@ def _subject(text: str) -> str:
     try:
         return asked(text).subject
     except InputError as error:
-        raise AnswerError(404, str(error)) from None
+        raise AnswerError(404, error.sentence) from None
 
 
 def _moment(text: str) -> float:
@@ -311,8 +311,9 @@ async def compare(request: Request) -> Response:
     changes = await _made(service.reports.differences, *ids)
     old, new = (known[id] for id in ids)
     return await page(
-        request, "compare.html.j2", old=old, new=new, changes=changes, Direction=Direction
-    )
+        request, "compare.html.j2", old=old, new=new, changes=changes, Direction=Direction,
+        kind_words=KIND_WORDS,
+    )  # fmt: skip
 
 
 async def show_badge(request: Request) -> Response:

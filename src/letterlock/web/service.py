@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from letterlock.model.errors import InputError, RefusedError
 from letterlock.model.language import Language
+from letterlock.model.wording import Wording
 from letterlock.report import html_report, json_report
 from letterlock.report.comparison import Difference, compare
 from letterlock.report.facts_document import read
@@ -93,7 +94,7 @@ class Service:
         if left_alone.has_name(target.name) or (
             target.is_address and left_alone.has_address(target.name)
         ):
-            raise RefusedError(f"{target.shown} asked not to be looked at")
+            raise RefusedError(Wording("{address} asked not to be looked at", address=target.shown))
         answer = self.checks.admit(asked.new(client), caps)
         if isinstance(answer, Check) and not answer.state.over:
             self.wake()
@@ -142,7 +143,7 @@ class Reports:
         """Raises InputError where there is none, or another letterlock's."""
         document = self._checks.report(id)
         if document is None:
-            raise InputError(f"check {id} has no report")
+            raise InputError(Wording("it has no report"))
         return read(document)
 
     def html(self, id: str, language: Language) -> str:

@@ -18,7 +18,7 @@ from letterlock.check.run import Checked, Progress, Unresolved, check_all
 from letterlock.model.errors import LetterlockError, UndeterminedError
 from letterlock.model.service import Endpoint
 from letterlock.model.verdict import Grade
-from letterlock.model.wording import Wording
+from letterlock.model.wording import Wording, joined
 from letterlock.probe.examine import Manners
 from letterlock.probe.guard import Guard, anywhere, only_public
 from letterlock.probe.limits import Limits
@@ -138,10 +138,10 @@ class Worker:
             request = replace(request, refusal=self._left_alone)
             check_all([asked.target], request, done=told.append, progress=self._noting(check))
         except LetterlockError as error:
-            return Outcome(error=str(error))
+            return Outcome(error=error.sentence)
         except Exception:
             _LOG.exception("check %s of %s", check.id, check.subject)
-            return Outcome(error="letterlock failed; its log says how")
+            return Outcome(error=Wording("letterlock failed; its log says how"))
         return _outcome(told)
 
     def _write(self, check: Check, outcome: Outcome) -> None:
@@ -260,8 +260,8 @@ def _outcome(told: list[Checked | Unresolved]) -> Outcome:
     checked = [each for each in told if isinstance(each, Checked)]
     missing = [each for each in told if isinstance(each, Unresolved)]
     if not checked:
-        why = "; ".join(str(each.error) for each in missing) or "nothing was seen"
-        return Outcome(error=why)
+        why = joined("; ", [each.error.sentence for each in missing])
+        return Outcome(error=why or Wording("nothing was seen"))
     results = tuple(Result(each.facts, each.findings, each.verdict) for each in checked)
     severities = [finding.severity for each in checked for finding in each.findings]
     grades = [
@@ -271,7 +271,7 @@ def _outcome(told: list[Checked | Unresolved]) -> Outcome:
     ]
     return Outcome(
         report=written(results),
-        error="; ".join(str(each.error) for each in missing) or None,
+        error=joined("; ", [each.error.sentence for each in missing]) or None,
         determined=all(each.determined for each in checked) and not missing,
         grade=max(grades, key=lambda one: one.rank).value if grades else None,
         worst=max(severities, key=lambda one: one.rank).value if severities else None,

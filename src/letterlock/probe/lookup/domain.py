@@ -29,11 +29,18 @@ def look_up_domain(domain: str, resolver: Resolver) -> DomainFacts:
     records = resolver.look_up(domain, "MX", lambda each: _mx(each))
     if isinstance(records, Unknown):
         raise UndeterminedError(
-            f"the mail servers of {domain} cannot be looked up: {records.reason}",
-            remedy="name another resolver with --resolver, or the mail server itself",
+            Wording(
+                "the mail servers of {domain} cannot be looked up: {reason}",
+                domain=domain,
+                reason=records.reason,
+            ),
+            remedy=Wording("name another resolver with --resolver, or the mail server itself"),
         )
     if not records.exists:
-        raise UndeterminedError(f"the domain {domain} does not exist", remedy="check the spelling")
+        raise UndeterminedError(
+            Wording("the domain {domain} does not exist", domain=domain),
+            remedy=Wording("check the spelling"),
+        )
     return DomainFacts(domain, resolver.facts, _exchange(domain, records, resolver))
 
 

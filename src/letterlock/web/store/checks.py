@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
 
+from letterlock.model.wording import Wording
 from letterlock.web.store.database import Database
 from letterlock.web.store.tables import CHECKS, REPORTS, VISITS
 
@@ -30,8 +31,8 @@ MOST_ATTEMPTS = 2
 LONGEST = 1200.0
 #: Seconds for which visits are remembered, longer than any window of them.
 _VISITS_KEPT = 7200.0
-_STOPPED = "the service was stopped while it ran"
-_TOO_LONG = "it took too long and was given up"
+_STOPPED = Wording("the service was stopped while it ran")
+_TOO_LONG = Wording("it took too long and was given up")
 
 
 class State(StrEnum):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from sqlalchemy import (
     Boolean,
     Column,
@@ -15,6 +17,33 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+from letterlock.model.wording import Joined, Wording, from_members
+
+
+class Sentence(TypeDecorator[str]):
+    """A text; a Wording is one again when it is read. As text, that of an object in JSON."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
+        if value is not None and not isinstance(value, Wording):
+            if not value.startswith("{"):
+                return value
+            value = Joined.between(", ", (value,))  # as such an object it comes back
+        return value and json.dumps(value.members())
+
+    def process_result_value(self, value: str | None, _dialect: Dialect) -> str | None:
+        if value is None or not value.startswith("{"):
+            return value
+        try:
+            return from_members(json.loads(value))
+        except ValueError:  # an earlier letterlock's text
+            return value
+
 
 #: Names that are the same on every database, so that a migration can name them.
 METADATA = MetaData(
@@ -45,7 +74,7 @@ CHECKS = Table(
     Column("lease", Double),
     Column("attempts", Integer, nullable=False, default=0),
     Column("progress", Text, nullable=False, default=""),
-    Column("error", Text),
+    Column("error", Sentence),
     Column("determined", Boolean),
     Column("grade", String(2)),
     Column("worst", String(8)),
@@ -113,7 +142,7 @@ MONITORS = Table(
     Column("check_id", String(16)),
     Column("last", String(16)),
     Column("looked", Double),
-    Column("error", Text),
+    Column("error", Sentence),
     Column("memory", Text, nullable=False),
     Column("certificates", Text, nullable=False),
     Index(None, "due"),
