@@ -8,7 +8,8 @@ import pytest
 
 from letterlock.check.promises import held_against
 from letterlock.model.certificate import ChainVerdict
-from letterlock.model.dns_facts import Answer, HostDns, ResolverFacts
+from letterlock.model.dns_answer import Answer, ResolverFacts
+from letterlock.model.dns_facts import HostDns
 from letterlock.model.dns_promises import CaaFacts, CaaIssuer, CaaMatch, CaaRecord
 from letterlock.model.facts import EndpointFacts, Handshake
 from letterlock.model.service import IMAPS, SMTP

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from letterlock.findings.assess import assess
-from letterlock.model.dns_facts import Answer, HostAddresses, HostDns, ResolverFacts
+from letterlock.model.dns_answer import Answer, HostAddresses, ResolverFacts
+from letterlock.model.dns_facts import HostDns
 from letterlock.model.dns_promises import (
     CaaFacts,
     CaaIssuer,

@@ -9,7 +9,8 @@ import pytest
 from letterlock.findings.assess import assess
 from letterlock.findings.clients import clients_determined
 from letterlock.model.certificate import ChainFault
-from letterlock.model.dns_facts import Answer, HostAddresses, HostDns, ResolverFacts
+from letterlock.model.dns_answer import Answer, HostAddresses, ResolverFacts
+from letterlock.model.dns_facts import HostDns
 from letterlock.model.dns_promises import (
     ClientFacts,
     ClientPage,

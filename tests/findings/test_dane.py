@@ -9,16 +9,8 @@ from hashlib import sha256
 import pytest
 
 from letterlock.findings.assess import assess
-from letterlock.model.dns_facts import (
-    Answer,
-    DaneMatch,
-    HostDns,
-    RecordMatch,
-    ResolverFacts,
-    Security,
-    TlsaRecord,
-    TlsaSet,
-)
+from letterlock.model.dns_answer import Answer, ResolverFacts, Security
+from letterlock.model.dns_facts import DaneMatch, HostDns, RecordMatch, TlsaRecord, TlsaSet
 from letterlock.model.facts import EndpointFacts
 from letterlock.model.service import IMAPS, SMTP, Service
 from letterlock.model.unknown import Unknown

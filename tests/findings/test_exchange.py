@@ -8,15 +8,8 @@ import pytest
 
 from letterlock.findings.assess import assess
 from letterlock.findings.exchange import domain_determined
-from letterlock.model.dns_facts import (
-    Answer,
-    DomainFacts,
-    HostAddresses,
-    MailExchange,
-    MxRecord,
-    ResolverFacts,
-    Security,
-)
+from letterlock.model.dns_answer import Answer, HostAddresses, ResolverFacts, Security
+from letterlock.model.dns_facts import DomainFacts, MailExchange, MxRecord
 from letterlock.model.unknown import Cause, Unknown
 from tests.findings.sample import target
 

@@ -9,7 +9,8 @@ import pytest
 from letterlock.findings.assess import assess
 from letterlock.findings.mta_sts import sts_determined
 from letterlock.model.certificate import ChainFault
-from letterlock.model.dns_facts import DomainFacts, HostDns, ResolverFacts
+from letterlock.model.dns_answer import ResolverFacts
+from letterlock.model.dns_facts import DomainFacts, HostDns
 from letterlock.model.dns_promises import StsFacts, StsForHost, StsMode, StsPolicy
 from letterlock.model.facts import EndpointFacts
 from letterlock.model.service import IMAPS, SMTP

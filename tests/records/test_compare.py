@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from letterlock.certs.tlsa import Selector, Usage, tlsa
-from letterlock.model.dns_facts import Answer, Security, TlsaRecord
+from letterlock.model.dns_answer import Answer, Security
+from letterlock.model.dns_facts import TlsaRecord
 from letterlock.model.dns_promises import (
     CaaFacts,
     CaaIssuer,

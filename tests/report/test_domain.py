@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from letterlock.findings.assess import assess
-from letterlock.model.dns_facts import Answer, HostDns, ResolverFacts, TlsaSet
+from letterlock.model.dns_answer import Answer, ResolverFacts
+from letterlock.model.dns_facts import HostDns, TlsaSet
 from letterlock.model.dns_promises import (
     CaaFacts,
     CaaIssuer,

@@ -11,15 +11,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from letterlock.model.dns_facts import (
-    Answer,
-    DaneMatch,
-    HostDns,
-    RecordMatch,
-    ResolverFacts,
-    TlsaRecord,
-    TlsaSet,
-)
+from letterlock.model.dns_answer import Answer, ResolverFacts
+from letterlock.model.dns_facts import DaneMatch, HostDns, RecordMatch, TlsaRecord, TlsaSet
 from letterlock.model.facts import EndpointFacts
 from letterlock.model.service import SMTP
 from letterlock.model.tls_facts import Behaviour, Resumption, TlsFacts

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from letterlock.findings.assess import assess, judge
-from letterlock.model.dns_facts import Security
+from letterlock.model.dns_answer import Security
 from letterlock.model.service import SMTP
 from letterlock.report.facts_document import written
 from letterlock.report.result import Result

@@ -10,11 +10,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from letterlock.check.promises import held_against
-from letterlock.model.dns_facts import (
-    DomainFacts,
-    HostDns,
-    MailExchange,
-)
+from letterlock.model.dns_facts import DomainFacts, HostDns, MailExchange
 from letterlock.model.dns_promises import StsForHost, StsMode
 from letterlock.model.errors import UndeterminedError
 from letterlock.model.facts import TargetFacts

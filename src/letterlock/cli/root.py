@@ -13,8 +13,8 @@ from typer.exceptions import TyperException
 
 from letterlock import __version__
 from letterlock.cli.exit_code import ExitCode
-from letterlock.cli.main import EPILOG, SUMMARY, VERBS
 from letterlock.cli.verb import CONTEXT
+from letterlock.cli.verbs import EPILOG, SUMMARY, VERBS
 from letterlock.model.errors import LetterlockError
 
 

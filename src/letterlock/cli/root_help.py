@@ -7,7 +7,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from letterlock.cli.main import EPILOG, SUMMARY, VERBS
+from letterlock.cli.verbs import EPILOG, SUMMARY, VERBS
 
 #: As typer adds them.
 _OPTIONS = {

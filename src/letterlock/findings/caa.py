@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from letterlock.findings.exchange import bogus
 from letterlock.findings.rule import define
 from letterlock.findings.unknowns import COULD_NOT_DETERMINE
-from letterlock.model.dns_facts import Answer, HostDns
+from letterlock.model.dns_answer import Answer
+from letterlock.model.dns_facts import HostDns
 from letterlock.model.dns_promises import CAA_TAGS, CaaRecord
 from letterlock.model.facts import TargetFacts
 from letterlock.model.finding import Finding, Severity

@@ -9,7 +9,8 @@ from letterlock.findings.reach import FAULTS, answered
 from letterlock.findings.rule import define
 from letterlock.findings.unknowns import COULD_NOT_DETERMINE
 from letterlock.model.certificate import ChainFault
-from letterlock.model.dns_facts import Answer, DomainFacts, HostAddresses
+from letterlock.model.dns_answer import Answer, HostAddresses
+from letterlock.model.dns_facts import DomainFacts
 from letterlock.model.dns_promises import SRV_SERVICES, ClientFacts, ServicePromise
 from letterlock.model.facts import EndpointFacts, Handshake, TargetFacts
 from letterlock.model.finding import Finding, Severity

@@ -9,7 +9,8 @@ from hashlib import sha256, sha512
 from letterlock.findings.reach import answered
 from letterlock.findings.rule import define, per_role
 from letterlock.findings.unknowns import COULD_NOT_DETERMINE
-from letterlock.model.dns_facts import Answer, DaneMatch, HostDns, TlsaRecord, TlsaSet
+from letterlock.model.dns_answer import Answer
+from letterlock.model.dns_facts import DaneMatch, HostDns, TlsaRecord, TlsaSet
 from letterlock.model.facts import EndpointFacts, TargetFacts
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.service import Role

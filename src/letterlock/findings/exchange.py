@@ -6,14 +6,8 @@ from collections.abc import Iterator
 
 from letterlock.findings.rule import define
 from letterlock.findings.unknowns import COULD_NOT_DETERMINE
-from letterlock.model.dns_facts import (
-    Answer,
-    DomainFacts,
-    HostAddresses,
-    MailExchange,
-    ResolverFacts,
-    Security,
-)
+from letterlock.model.dns_answer import Answer, HostAddresses, ResolverFacts, Security
+from letterlock.model.dns_facts import DomainFacts, MailExchange
 from letterlock.model.facts import TargetFacts
 from letterlock.model.finding import Finding, Severity
 from letterlock.model.unknown import Cause, Unknown

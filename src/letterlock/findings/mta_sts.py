@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from letterlock.findings.exchange import bogus
 from letterlock.findings.rule import define
 from letterlock.findings.unknowns import COULD_NOT_DETERMINE
-from letterlock.model.dns_facts import Answer, DomainFacts, MailExchange
+from letterlock.model.dns_answer import Answer
+from letterlock.model.dns_facts import DomainFacts, MailExchange
 from letterlock.model.dns_promises import StsFacts, StsMode, StsPolicy
 from letterlock.model.facts import EndpointFacts, Handshake, TargetFacts
 from letterlock.model.finding import Finding, Severity

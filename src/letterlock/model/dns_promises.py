@@ -19,7 +19,7 @@ from letterlock.model.service import (
 from letterlock.model.unknown import Unknown
 
 if TYPE_CHECKING:
-    from letterlock.model.dns_facts import Answer, HostAddresses
+    from letterlock.model.dns_answer import Answer, HostAddresses
 
 #: Of mail programs (RFC 6186 section 3, RFC 8314 section 5.1), those with TLS from the first byte
 #: first.

@@ -10,7 +10,8 @@ from typing import TypeVar
 from letterlock.certs.caa import why_not
 from letterlock.certs.tlsa import Matching, Selector, Usage, tlsa
 from letterlock.model.certificate import Certificate
-from letterlock.model.dns_facts import Answer, HostAddresses, TlsaRecord
+from letterlock.model.dns_answer import Answer, HostAddresses
+from letterlock.model.dns_facts import TlsaRecord
 from letterlock.model.dns_promises import (
     CaaFacts,
     CaaIssuer,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from letterlock.model.dns_facts import Security
+from letterlock.model.dns_answer import Security
 from letterlock.model.dns_promises import StsMode
 from letterlock.report.schema_words import (
     BOOL,

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from letterlock.model.dns_facts import (
-    Answer,
-    DomainFacts,
-    HostAddresses,
-    HostDns,
-    MailExchange,
-    Security,
-    TlsaRecord,
-    TlsaSet,
-)
+from letterlock.model.dns_answer import Answer, HostAddresses, Security
+from letterlock.model.dns_facts import DomainFacts, HostDns, MailExchange, TlsaRecord, TlsaSet
 from letterlock.model.unknown import Cause, Unknown
 from letterlock.model.wording import Wording, joined
 from letterlock.report.promise_rows import caa_rows, promise_rows, sts_row

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from letterlock.model.dns_facts import Answer, DomainFacts, HostDns
+from letterlock.model.dns_answer import Answer
+from letterlock.model.dns_facts import DomainFacts, HostDns
 from letterlock.model.dns_promises import (
     CaaRecord,
     ClientFacts,

@@ -21,7 +21,7 @@ from letterlock.report.comparison import Difference, compare
 from letterlock.report.facts_document import read
 from letterlock.report.result import Result
 from letterlock.report.saved import saved
-from letterlock.web.admin import Admin
+from letterlock.web.admin_token import Admin
 from letterlock.web.asked import ADMIN, Asked
 from letterlock.web.opt_out import OptOutFile
 from letterlock.web.settings import Settings

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from letterlock.model.dns_facts import DomainFacts, MailExchange, Security
+from letterlock.model.dns_answer import Security
+from letterlock.model.dns_facts import DomainFacts, MailExchange
 from letterlock.model.errors import UndeterminedError
 from letterlock.model.unknown import Unknown
 from letterlock.probe.lookup.domain import MOST_HOSTS, look_up_domain

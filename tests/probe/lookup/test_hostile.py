@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from letterlock.model.dns_facts import Answer
+from letterlock.model.dns_answer import Answer
 from letterlock.model.unknown import Cause, Unknown
 from letterlock.probe.lookup.caa import look_up_caa
 from letterlock.probe.lookup.resolver import BROKEN_NAMES, MOST_RECORDS, Resolver

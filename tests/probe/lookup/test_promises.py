@@ -12,7 +12,8 @@ import pytest
 from letterlock.certs.trust import TrustStore
 from letterlock.check.parts import domains
 from letterlock.check.run import Checked, Request, Unresolved, check_all
-from letterlock.model.dns_facts import Answer, DomainFacts, Security
+from letterlock.model.dns_answer import Answer, Security
+from letterlock.model.dns_facts import DomainFacts
 from letterlock.model.dns_promises import (
     CaaFacts,
     ClientFacts,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from letterlock.model.dns_facts import Answer
+from letterlock.model.dns_answer import Answer
 from letterlock.model.dns_promises import CaaFacts, CaaRecord
 from letterlock.model.unknown import Unknown
 from letterlock.probe.lookup.resolver import Resolver

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from letterlock.model.dns_facts import Answer, HostAddresses
+from letterlock.model.dns_answer import Answer, HostAddresses
 from letterlock.model.dns_promises import (
     SRV_SERVICES,
     ClientFacts,

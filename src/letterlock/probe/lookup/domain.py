@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import ip_address
 
-from letterlock.model.dns_facts import (
-    Answer,
-    DomainFacts,
-    HostAddresses,
-    MailExchange,
-    MxRecord,
-)
+from letterlock.model.dns_answer import Answer, HostAddresses
+from letterlock.model.dns_facts import DomainFacts, MailExchange, MxRecord
 from letterlock.model.errors import UndeterminedError
 from letterlock.model.unknown import Cause, Unknown
 from letterlock.model.wording import Wording

@@ -6,14 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from letterlock.model.dns_facts import (
-    Answer,
-    HostAddresses,
-    HostDns,
-    Security,
-    TlsaRecord,
-    TlsaSet,
-)
+from letterlock.model.dns_answer import Answer, HostAddresses, Security
+from letterlock.model.dns_facts import HostDns, TlsaRecord, TlsaSet
 from letterlock.model.unknown import Unknown
 from letterlock.model.wording import Wording
 from letterlock.probe.lookup.caa import look_up_caa

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from letterlock.model.dns_facts import Answer, ResolverFacts, Security
+from letterlock.model.dns_answer import Answer, ResolverFacts, Security
 from letterlock.model.errors import InputError, UndeterminedError
 from letterlock.model.unknown import Cause, Unknown
 from letterlock.model.wording import Wording, joined
