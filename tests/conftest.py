@@ -21,6 +21,9 @@ settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("search", deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
+# Modules and test items by the ten thousand, none of them garbage: no search goes through them.
+gc.disable()
+
 _COMPILE = Path(__file__).resolve().parent.parent / "scripts/compile_catalogues"
 
 
@@ -80,8 +83,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """What has been imported and collected stays: no search for garbage needs to go through it."""
+    """What has been imported and collected stays: no later search goes through it either."""
     gc.freeze()
+    gc.enable()
     gc.set_threshold(20_000)
 
 

@@ -4,6 +4,7 @@ it anew; read the difference before committing it."""
 from __future__ import annotations
 
 import io
+from functools import cache
 from pathlib import Path
 
 from rich.console import Console
@@ -34,6 +35,7 @@ def screen(width: int, *, verbose: bool = False) -> str:
     return file.getvalue()
 
 
+@cache
 def documents() -> dict[str, str]:
     """File name → text, without the program's own version."""
     results = [result()]
