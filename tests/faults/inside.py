@@ -62,15 +62,17 @@ class Bench:
             ended = strace.kill_at(go, self.workplace, point)
         else:
             ended = strace.fail_at(go, self.workplace, point, error)
+        changed = True
         try:
-            self._judge(ended, point, error)
+            changed = self._judge(ended, point, error) != self.old
         except AssertionError as wrong:
             return str(wrong)
         finally:
-            put_back(self.template, tree(*FOLDERS) != self.old)
+            put_back(self.template, changed)
         return None
 
-    def _judge(self, ended: Ended, point: Point, error: str | None) -> None:
+    def _judge(self, ended: Ended, point: Point, error: str | None) -> dict[str, Entry]:
+        """What the run left behind, once it is seen to be right."""
         allowed = (-9,) if error is None else (0, 4)
         assert ended.status in allowed, f"ended with {ended.status}: {ended.stderr}"
         assert error is None or ended.struck(point), "the call was never reached"
@@ -83,6 +85,7 @@ class Bench:
             kept = self.new if ended.status == 0 else self.old
             assert now == kept, f"exit code {ended.status} but {unlike(now, kept)}"
         assert recover(StateFolder(), self.prepared.servers) == (), "recover finds work again"
+        return now
 
     def _key_is_private(self) -> None:
         for path, entry in tree(*FOLDERS, FOLDER).items():

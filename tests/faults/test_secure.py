@@ -21,6 +21,7 @@ EVERY = "every" if os.environ.get("LETTERLOCK_EVERY_FAULT") else "one"
 def test_old_or_new_at_every_point(
     stock_machine: Machine, fault: str, record_property: Callable[[str, object], None]
 ) -> None:
+    stock_machine.call(_thin_out)
     delivery = stock_machine.delivery()
     done = stock_machine.tools.run(
         "env", f"PYTHONPATH={REPOSITORY}", "PYTHONDONTWRITEBYTECODE=1",
@@ -35,3 +36,11 @@ def test_old_or_new_at_every_point(
         ("secure, stopped servers", f"{fault}", result["struck"], len(result["wrong"])),
     )
     assert not result["wrong"]
+
+
+def _thin_out() -> None:
+    """A few of Debian's roots stand for the 290: links, all of them compared and put back at each
+    point."""
+    links = sorted(path for path in Path("/etc/ssl/certs").iterdir() if path.is_symlink())
+    for link in links[10:]:
+        link.unlink()
