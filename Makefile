@@ -1,8 +1,8 @@
 # letterlock: `make demo` and `make test` set up what is missing by themselves.
 SHELL := /bin/bash
 PY := .venv/bin/python
-# Many tests wait for servers: twice the cores keeps two busy.
-JOBS ?= 4
+# Many tests wait for servers: thrice the cores keeps two busy.
+JOBS ?= 6
 
 .PHONY: help demo test lab compiled audit lint format bench docs catalogues setup clean
 help:            ## this list

@@ -63,23 +63,50 @@ def guide_machine(make_machine: MakeMachine) -> Machine:
     return machine
 
 
-#: The tests that take longest, a minute and more. One of them begun last keeps one worker busy and
-#: the others idle.
-_LONGEST = ("tests/renew/", "tests/faults/test_secure", "tests/corpus/", "tests/lab/test_matrix")
+#: Tests that take long, each by itself, the longest first. One of them begun last keeps one worker
+#: busy and the others idle.
+_LONG = (
+    "tests/renew/test_story", "tests/fleet/test_fleet", "tests/renew/test_names",
+    "tests/faults/test_secure", "tests/names/", "tests/corpus/", "tests/lab/test_matrix",
+    "tests/renew/", "tests/watch/", "tests/e2e/", "tests/lab/",
+)  # fmt: skip
+#: These take long together, and share a machine or a service: one worker begins with all of them.
+_TOGETHER = (
+    "tests/web/test_page", "tests/peers/", "tests/bad_input/", "tests/web/test_service",
+    "tests/probe/plan/", "tests/faults/", "tests/web/", "tests/hostile/", "tests/listen/",
+)  # fmt: skip
+
+
+def _rank(item: pytest.Item, prefixes: tuple[str, ...]) -> int | None:
+    """Which of the prefixes it has first."""
+    return next((at for at, each in enumerate(prefixes) if item.nodeid.startswith(each)), None)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The longest tests first, shared out: each worker begins with its own part of the list."""
+    """The longest tests first, shared out: each worker begins with its own part of the list, and
+    what is taken from it later is taken from its end, where the short ones are."""
     workers: int = getattr(config, "workerinput", {}).get("workercount", 1)
-    longest = [item for item in items if item.nodeid.startswith(_LONGEST)]
-    others = [item for item in items if not item.nodeid.startswith(_LONGEST)]
+    alone: list[list[pytest.Item]] = [[] for _ in _LONG]
+    together: list[list[pytest.Item]] = [[] for _ in _TOGETHER]
+    short: list[pytest.Item] = []
+    for item in items:
+        if (at := _rank(item, _LONG)) is not None:
+            alone[at].append(item)
+        elif (at := _rank(item, _TOGETHER)) is not None:
+            together[at].append(item)
+        else:
+            short.append(item)
+    long = [item for each in alone for item in each]
     share = -(-len(items) // workers)
     ordered: list[pytest.Item] = []
     for worker in range(workers):
-        first = longest[worker::workers]
-        ordered += first + others[: share - len(first)]
-        del others[: share - len(first)]
-    items[:] = ordered + others
+        first = long[worker::workers] + [
+            item for each in together[worker::workers] for item in each
+        ]
+        more = max(0, share - len(first))
+        ordered += first + short[:more]
+        del short[:more]
+    items[:] = ordered + short
 
 
 def pytest_collection_finish() -> None:
