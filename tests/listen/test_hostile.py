@@ -301,4 +301,17 @@ def test_who_is_counted_together() -> None:
     assert gate.enter("192.0.2.2") is None
     assert gate.enter("192.0.2.3") == "too many connections"
     gate.leave("192.0.2.1")
-    assert gate.enter("192.0.2.1") is None
+    assert gate.enter("192.0.2.2") == "too many connections from your address"
+    assert gate.enter("2001:db8::1") is None
+    gate.leave("192.0.2.2")
+    assert gate.enter("2001:db8::2") == "too many connections from your address"
+    gate.leave("2001:db8::1")
+    assert not gate._inside, "of who has left nothing is kept"
+
+
+def test_the_limits_that_the_reference_promises() -> None:
+    promised = Limits(
+        connections=100, per_client=10, session=300, idle=60, handshake=30, size=2**20, commands=50,
+        errors=20, remembered=2000,
+    )  # fmt: skip
+    assert Limits() == promised

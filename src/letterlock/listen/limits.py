@@ -30,7 +30,7 @@ class Limits:
 
 def client_of(address: str) -> str:
     """Whose connections are counted together: an IPv6 user has a /64."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
+    ip = ipaddress.ip_address(address)
     if isinstance(ip, ipaddress.IPv6Address):
         if ip.ipv4_mapped:
             return str(ip.ipv4_mapped)

@@ -119,7 +119,7 @@ def bind(places: Sequence[Place]) -> tuple[Listening, ...]:
 
 def _bind(each: Place) -> socket.socket:
     family = socket.AF_INET6 if ":" in each.address else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    made = socket.socket(family, socket.SOCK_STREAM)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
