@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import tracemalloc
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from letterlock.listen.limits import Gate, Limits, client_of
+from letterlock.listen.places import Role
 from letterlock.listen.seen import MOST_CODES, hello_facts
 from letterlock.model.listening import Trap
 from letterlock.wire.tls.client_extensions import ClientOffer
@@ -112,7 +114,7 @@ def test_tls_within_tls_is_refused_and_what_was_said_before_is_forgotten(server:
 @pytest.mark.parametrize(
     ("line", "code"),
     [("VRFY root", "502 5.5.1"), ("EXPN root", "502 5.5.1"), ("HELP", "502 5.5.1"),
-     ("AUTH PLAIN AGEAYg==", "502 5.5.1"), ("BDAT 5", "502 5.5.1"),
+     ("AUTH PLAIN AGEAYg==", "502 5.5.1"), ("BDAT 5", "502 5.5.1"), ("STARTTLS now", "501 5.5.4"),
      ("XCLIENT ADDR=::1", "500 5.5.1"), ("\x00", "500 5.5.1"), ("", "500 5.5.2"),
      ("RCPT TO:<test-token@good.traps.example>", "503 5.5.1"), ("DATA", "503 5.5.1"),
      ("MAIL FROM:<a@b> SIZE=99999", "552 5.3.4"), ("EHLO", "501 5.5.4"),
@@ -143,6 +145,67 @@ def test_nothing_is_relayed(server: Running, recipient: str) -> None:
     assert visit.turned_away == (0 if answer.startswith("553") else 1)
 
 
+def test_what_is_said_anew_is_forgotten_and_twice_counts_once(server: Running) -> None:
+    """A second EHLO is a RSET (RFC 5321 section 4.1.4)."""
+    with Client(server.port(Trap.GOOD)).open() as client:
+        assert client.say("HELO old.example") == "250 mx.good.traps.example\r\n"
+        recipient = f"RCPT TO:<{address(Trap.GOOD)}>"
+        assert client.say("MAIL FROM:<me@sender.example>").startswith("250 ")
+        assert client.say("EHLO again.example").startswith("250-")
+        assert client.say(recipient).startswith("503 5.5.1")
+        assert client.say("MAIL FROM:<me@sender.example>").startswith("250 ")
+        for line in (recipient, recipient.lower().replace("rcpt to", "RCPT TO")):
+            assert client.say(line).startswith("250 2.1.5")
+        assert client.say("DATA now").startswith("501 5.5.4")
+        assert client.say("DATA").startswith("354 ")
+        assert client.say("hello\r\n.").startswith("250 2.0.0")
+        assert client.say(recipient).startswith("503 5.5.1")
+    visit = server.visit()
+    assert visit.helo == "again.example"
+    assert len(visit.recipients) == len(visit.mails) == 1
+
+
+def test_inside_tls_it_begins_anew(server: Running) -> None:
+    """RFC 3207 section 4.2."""
+    with Client(server.port(Trap.GOOD)).open() as client:
+        assert client.say("STARTTLS").startswith("220 ")
+        with careless().wrap_socket(client.socket) as inside:
+            inside.sendall(b"MAIL FROM:<me@sender.example>\r\n")
+            assert inside.recv(4096).startswith(b"503 5.5.1 ")
+    server.visit()
+
+
+def test_only_errors_of_the_clients_count(server: Running) -> None:
+    with Client(server.port(Trap.GOOD)).open() as client:
+        for _ in range(_LIMITS.errors):
+            assert client.say("MAIL FROM:" + "(" * 985).startswith("451 4.3.0")
+        assert client.say("NOOP").startswith("250 ")
+    server.visit()
+
+
+def test_who_was_let_go_says_nothing_more(server: Running) -> None:
+    """Though it was there already."""
+    mail = f"MAIL FROM:<>\r\nRCPT TO:<{address(Trap.GOOD)}>\r\n"
+    with Client(server.port(Trap.GOOD)).open() as client:
+        client.socket.sendall(b"MAIL\r\n" * _LIMITS.errors + mail.encode())
+        assert client.is_closed()
+    visit = server.visit()
+    assert (visit.recipients, visit.ended) == ((), "too many errors")
+
+
+def test_a_dot_at_the_end_of_a_long_line_ends_no_message(server: Running) -> None:
+    """It stands alone in what is read last, not on its line."""
+    with Client(server.port(Trap.GOOD)).open() as client:
+        client.say("MAIL FROM:<>")
+        client.say(f"RCPT TO:<{address(Trap.GOOD)}>")
+        client.say("DATA")
+        client.socket.sendall(b"y" * 1999 + b".")
+        client.socket.sendall(b"\r\nMAIL FROM:<smuggled@sender.example>\r\n.\r\n")
+        assert client.reply().startswith("250 2.0.0 seen")
+    (mail,) = server.visit().mails
+    assert mail.size == 2002 + len("MAIL FROM:<smuggled@sender.example>\r\n")
+
+
 def test_a_message_too_large_and_lines_without_end(server: Running) -> None:
     with Client(server.port(Trap.GOOD)).open() as client:
         line = "y" * 3000
@@ -150,8 +213,15 @@ def test_a_message_too_large_and_lines_without_end(server: Running) -> None:
         assert client.deliver(address(Trap.GOOD), f"{line}\r\n.x\n.\n{line}").startswith(
             "552 5.3.4"
         )
-        assert client.deliver(address(Trap.GOOD)).startswith("250 2.0.0")
-    assert [mail.size for mail in server.visit().mails] == [3002, 7]
+        full = "y" * (_LIMITS.size - 2)
+        assert client.deliver(address(Trap.GOOD), full).startswith("250 2.0.0")
+        assert client.deliver(address(Trap.GOOD), f"{full}y").startswith("552 5.3.4")
+        client.say("MAIL FROM:<>")
+        client.say(f"RCPT TO:<{address(Trap.GOOD)}>")
+        client.say("DATA")
+        client.socket.sendall(b"z" * 5 * _LIMITS.size)
+        assert client.reply().startswith("421 4.3.4")
+    assert [mail.size for mail in server.visit().mails] == [3002, _LIMITS.size]
 
 
 def test_a_message_without_end_is_not_kept_in_memory(server: Running) -> None:
@@ -219,9 +289,15 @@ def test_more_connections_than_one_may_have(server: Running) -> None:
         server.visit()
 
 
-def test_hostile_names_stay_text(server: Running) -> None:
+@pytest.mark.parametrize("trap", [Trap.GOOD, None])
+def test_hostile_names_stay_text(
+    server: Running,
+    trap: Trap | None,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """And none of them is on the service's screen or in its log."""
     name = b"\x1b[2Jx\xff<script>\x00.traps.example"
-    with Client(server.port(Trap.GOOD)).open("<b>\x1b]0;x") as client:
+    with Client(server.port(trap)).open("<b>\x1b]0;x") as client:
         assert client.say("STARTTLS").startswith("220 ")
         offer = Offer(
             (0x0303,), (0xC02B, 0x0A0A, 0xFEDC), server_name=name, groups=(0x11EC, 0xFDFD)
@@ -236,6 +312,8 @@ def test_hostile_names_stay_text(server: Running) -> None:
     assert visit.tls.hello.cipher_suites[1:2] == ("0xfedc",)
     assert visit.tls.hello.groups == ("X25519MLKEM768", "0xfdfd")
     assert visit.tls.hello.post_quantum_groups == ("X25519MLKEM768",)
+    assert capfd.readouterr().err == ""
+    assert not logging.getLogger("mail.log").propagate, "aiosmtpd's lines hold what clients say"
 
 
 def test_a_post_quantum_group_is_agreed_on(server: Running) -> None:
@@ -288,6 +366,16 @@ def test_a_handshake_that_does_not_go_on_ends() -> None:
         visit = quick.visit()
         assert visit.tls is not None
         assert visit.tls.failure == "the handshake took too long"
+        with Client(quick.port(Role.POLICY)) as client:
+            assert client.is_closed()
+
+
+def test_of_the_policys_house_too(server: Running) -> None:
+    inside = [Client(server.port(Role.POLICY)) for _ in range(_LIMITS.per_client)]
+    with Client(server.port(Role.POLICY)) as client:
+        assert client.is_closed()
+    for each in inside:
+        each.close()
 
 
 def test_who_is_counted_together() -> None:

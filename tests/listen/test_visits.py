@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
+import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -13,8 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from letterlock.listen.addresses import digest
+from letterlock.listen.addresses import Recipients, digest
+from letterlock.listen.limits import Limits
 from letterlock.listen.places import Role
+from letterlock.listen.server import Listener, Test, Told
 from letterlock.listen.zone import policy_host
 from letterlock.model.cipher_suites import cipher_suite_named
 from letterlock.model.dns_promises import StsMode
@@ -28,6 +33,7 @@ from tests.listen.running import (
     address,
     authority,
     careless,
+    good,
     issue,
     running,
     trusting,
@@ -172,6 +178,44 @@ def test_nothing_but_the_policy_is_served(past: Running, path: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("request_line", "status"),
+    [
+        ("GET /.well-known/mta-sts.txt HTTP/1.0", "200 OK"),
+        ("POST /.well-known/mta-sts.txt HTTP/1.1", "404 Not Found"),
+        ("HEAD /.well-known/mta-sts.txt HTTP/1.1", "404 Not Found"),
+        ("GET /.well-known/mta-sts.txt HTTP/2.0", "404 Not Found"),
+    ],
+)
+def test_one_answer_and_the_connection_ends(past: Running, request_line: str, status: str) -> None:
+    answer = said_to_the_house(past, f"{request_line}\r\nHost: x\r\n\r\n".encode())
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.decode().split("\r\n") == [
+        f"HTTP/1.1 {status}", "Content-Type: text/plain", f"Content-Length: {len(body)}",
+        "Connection: close",
+    ]  # fmt: skip
+    if status == "200 OK":
+        past.fetches.get(timeout=60)
+    assert past.fetches.empty()
+
+
+def test_a_request_without_end(past: Running) -> None:
+    assert said_to_the_house(past, b"GET / HTTP/1.1\r\nX: " + b"y" * 20_000) == b""
+
+
+def said_to_the_house(server: Running, data: bytes) -> bytes:
+    """What it answers in TLS until it closes, which it does before its patience ends."""
+    raw = socket.create_connection(("127.0.0.1", server.port(Role.POLICY)), timeout=60)
+    answer = b""
+    with trusting().wrap_socket(raw, server_hostname=policy_host(NAMES)) as client:
+        client.sendall(data)
+        client.settimeout(Limits().handshake / 2)
+        with suppress(ConnectionError, ssl.SSLEOFError):
+            while piece := client.recv(4096):
+                answer += piece
+    return answer
+
+
+@pytest.mark.parametrize(
     "data", [b"", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00", b"x" * 99999]
 )
 def test_what_is_no_request_harms_nobody(past: Running, data: bytes) -> None:
@@ -200,6 +244,34 @@ def test_a_shared_address_goes_by_sni(server: Running) -> None:
         client.starttls(careless(), NAMES.host(Trap.EXPIRED))
         client.deliver(address(Trap.EXPIRED))
     assert server.visit().trap is Trap.EXPIRED
+
+
+def test_who_is_to_be_offered_no_tls_is_shown_the_good_one(
+    server: Running, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with Client(server.port(None)).open() as client:
+        client.starttls(trusting(), NAMES.host(Trap.GOOD))
+    assert server.visit().trap is Trap.GOOD
+    with Client(server.port(None)).open() as client:
+        client.starttls(careless(), NAMES.host(Trap.NO_STARTTLS))
+    assert server.visit().trap is None
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, None])
+def test_it_ends_when_it_is_told(by: signal.Signals | None) -> None:
+    listener = Listener(Test(NAMES, Recipients(NAMES, []), good()), Told(lambda _: None))
+
+    async def ended() -> None:
+        running = asyncio.create_task(listener.run(()))
+        await asyncio.sleep(0)
+        if by is None:
+            listener.stop()
+        else:
+            os.kill(os.getpid(), by)
+        await asyncio.wait_for(running, 60)
+
+    asyncio.run(ended())
 
 
 def test_without_sni_a_shared_address_tells_nothing(server: Running) -> None:
