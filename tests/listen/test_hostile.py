@@ -371,11 +371,33 @@ def test_a_handshake_that_does_not_go_on_ends() -> None:
 
 
 def test_of_the_policys_house_too(server: Running) -> None:
-    inside = [Client(server.port(Role.POLICY)) for _ in range(_LIMITS.per_client)]
-    with Client(server.port(Role.POLICY)) as client:
+    """A client's mails and fetches count together."""
+    with Client(server.port(Trap.GOOD)).open():
+        inside = [Client(server.port(Role.POLICY)) for _ in range(_LIMITS.per_client - 1)]
+        with Client(server.port(Role.POLICY)) as client:
+            assert client.is_closed()
+        for each in inside:
+            each.close()
+    server.visit()
+
+
+def test_strangers_push_out_no_visit_of_the_test() -> None:
+    with running(Limits(remembered=1)) as server:
+        with Client(server.port(Trap.NO_STARTTLS)).open() as client:
+            client.deliver(address(Trap.NO_STARTTLS))
+        kept = server.visit()
+        for _ in range(2):
+            Client(server.port(Trap.GOOD)).open().close()
+            stranger = server.visit()
+        assert server.listener.visits == (kept, stranger)
+
+
+def test_who_is_there_at_the_end_is_told() -> None:
+    with running() as server:
+        client = Client(server.port(Trap.GOOD)).open()
+    with client:
+        assert server.visit().ended == "the test was ended"
         assert client.is_closed()
-    for each in inside:
-        each.close()
 
 
 def test_who_is_counted_together() -> None:
