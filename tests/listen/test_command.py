@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,11 @@ import pytest
 import trustme
 from jsonschema import Draft202012Validator
 
+from letterlock.cli import listen_run
+from letterlock.cli.certificate_options import CertificateOptions, read_bundle
+from letterlock.listen import places as listen_places
+from letterlock.listen.addresses import Names
+from letterlock.model.errors import UndeterminedError
 from tests import warm
 
 _ENVIRONMENT = {"PATH": os.environ["PATH"], "LC_ALL": "C", "HOME": "/root", "NO_COLOR": "1"}
@@ -157,6 +163,23 @@ def test_what_is_good_enough(files: Path) -> None:
         "--expired-key=expired.key",
     )  # fmt: skip
     assert (status, errors) == (0, "")
+
+
+def test_a_certificate_that_runs_out_meanwhile(
+    files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(listen_run, "become", lambda _: None)
+    cert = str(files / "good.pem")
+    bundle = read_bundle(CertificateOptions((cert,), ca_file=str(files / "ca.pem")), None)
+    leaf = replace(bundle.leaf, not_after=datetime.now(UTC))
+    places = (listen_places.place(place(11).removeprefix("--listen=")),)
+    wishes = listen_run.Wishes(
+        Names("traps.example"), replace(bundle, leaf=leaf), cert, None, places, (), "nobody", None,
+        None,
+    )  # fmt: skip
+    with pytest.raises(UndeterminedError, match=r"good\.pem has run out, and the test was ended"):
+        listen_run.run(wishes)
+    assert capsys.readouterr().out.endswith("Nobody came.\n")
 
 
 @pytest.mark.parametrize("key", [(), ("--key=good.key",)], ids=["without", "with"])

@@ -44,7 +44,7 @@ _EPILOG = """Examples:
 Needs the extra: pip install 'letterlock[listen]'.
 
 Exit codes: 0 the test was ended as asked, whatever came, 2 usage or input error, 3 an address
-cannot be listened on, or what came could not be written.
+cannot be listened on, what came could not be written, or the certificate ran out meanwhile.
 """
 
 app = verb()

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -76,8 +77,20 @@ def run(wishes: Wishes) -> None:
     if page is not None:
         page.begin()
     output.begin(_shown_places(listening), _addresses(wishes.names, tokens), not wishes.tokens)
-    asyncio.run(listener.run(listening, wishes.seconds))
+    left = _seconds_left(wishes.good)
+    seconds = left if wishes.seconds is None else min(left, wishes.seconds)
+    asyncio.run(listener.run(listening, seconds))
     output.end(listener.sheets({digest(token): token for token in tokens}))
+    if not _seconds_left(wishes.good):
+        raise UndeterminedError(
+            f"{wishes.cert} has run out, and the test was ended: a sender that refused the good "
+            "host would have been right",
+            remedy="begin again with its renewal",
+        )
+
+
+def _seconds_left(bundle: Bundle) -> float:
+    return max(0.0, (bundle.leaf.not_after - datetime.now(UTC)).total_seconds())
 
 
 def _page(wishes: Wishes, recipients: Recipients) -> PageTests:
