@@ -5,36 +5,49 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from sqlalchemy import update
 
 from letterlock.findings.assess import assess, judge
 from letterlock.model.dns_answer import Security
 from letterlock.model.service import SMTP
+from letterlock.model.wording import Wording
 from letterlock.report.facts_document import written
 from letterlock.report.result import Result
 from letterlock.web.asked import asked
+from letterlock.web.certificate_ends import End
+from letterlock.web.certificate_ends import written as written_ends
 from letterlock.web.store.checks import Checks, Outcome
 from letterlock.web.store.database import open_database
+from letterlock.web.store.tables import MONITORS
 from tests.findings.sample import certificate, good, greeting, handshake, target
 from tests.findings.test_exchange import answer, domain, host
 from tests.machine import HOSTNAME, ForbiddenError, Machine
 from tests.report import sample
 from tests.web.browser import PATIENCE, chromium, faults, watched
 from tests.web.hostile import PAYLOADS, HostileServer
-from tests.web.running import Running, serving
+from tests.web.running import DEADLINE, Running, serving
 
 TOP = Path(__file__).resolve().parent.parent.parent
 PICTURES = TOP / "docs/pictures"
 expect.set_options(timeout=PATIENCE)
 
 
-MONITORS = """
+MONITORS_FILE = """
+[[monitor]]
+target = "127.0.0.80"
+title = "mail.example.com"
+ports = [993]
+depth = "verdict"
+
 [[monitor]]
 target = "127.0.0.79"
 title = "Our mail server that has quite a name"
@@ -74,7 +87,36 @@ class Scene:
             context.close()
         assert [each for each in complaints if not tolerated or tolerated not in each] == []
 
-    def stored(self, target: str, *results: Result, error: str | None = None) -> str:
+    def monitored(self, title: str, last: str | None, error: str | None, days: int) -> None:
+        """A monitor as if it had been looked at; its certificate has so many days left. It is not
+        due before the test is over."""
+        database = open_database(self.data, None)
+        now = datetime.now(UTC)
+        seen = written_ends([End("0", title, now + timedelta(days=days, hours=1), ())])
+        values = {
+            "last": last, "error": error, "check_id": None, "looked": now.timestamp(),
+            "due": now.timestamp() + 9e6, "certificates": seen if last else "",
+        }  # fmt: skip
+        deadline = time.monotonic() + DEADLINE
+        try:
+            wanted = update(MONITORS).where(MONITORS.c.title == title).values(values)
+            while True:
+                with database.write() as connection:
+                    if connection.execute(wanted).rowcount:
+                        return
+                assert time.monotonic() < deadline, "no worker knows the monitor"
+                time.sleep(0.1)
+        finally:
+            database.close()
+
+    def stored(
+        self,
+        target: str,
+        *results: Result,
+        error: str | None = None,
+        grade: str = "D",
+        worst: str | None = "high",
+    ) -> str:
         """A check that is done, as if a worker had seen this."""
         database = open_database(self.data, None)
         try:
@@ -89,7 +131,7 @@ class Scene:
                 )
             report = written(results) if results else None
             ours = replace(check, attempts=1)
-            assert checks.finish(ours, "test", Outcome(report, error, True, "D", "high"))
+            assert checks.finish(ours, "test", Outcome(report, error, True, grade, worst))
             return check.id
         finally:
             database.close()
@@ -109,7 +151,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         limits = ("--allow-private", "--per-client", "1000", "--per-target", "1000", "--reuse", "0")
         ca = ("--ca-file", "/root/delivery/root.pem")
         machine.delivery()
-        (folder / "monitors.toml").write_text(MONITORS)
+        (folder / "monitors.toml").write_text(MONITORS_FILE)
         monitors = ("--monitors", "monitors.toml")
         with (
             serving(folder, *limits, *ca, *monitors, inside=inside) as service,
@@ -200,7 +242,6 @@ def test_every_page_on(name: str, settings: dict[str, object], scene: Scene) -> 
             f"/c/{bad}",
             f"/c/{failed}",
             "/t/mail.sample.example",
-            "/status",
         ):
             page.goto(f"{scene.service.url}{path}")
             if page.locator("details").count():
@@ -210,6 +251,35 @@ def test_every_page_on(name: str, settings: dict[str, object], scene: Scene) -> 
             assert wider <= 0, path
             if path.startswith(f"/c/{bad}"):
                 picture(page, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("light", {"viewport": {"width": 1100, "height": 500}}),
+        ("phone", {"viewport": {"width": 360, "height": 900}, "has_touch": True}),
+        ("dark", {"viewport": {"width": 1100, "height": 500}, "color_scheme": "dark"}),
+    ],
+)
+def test_the_status_of_our_servers(name: str, settings: dict[str, object], scene: Scene) -> None:
+    """One is well, one is not and its certificate ends soon, one cannot be looked at."""
+    well = scene.stored("127.0.0.80", _sample(), grade="A", worst=None)
+    ill = scene.stored("127.0.0.79", _sample())
+    scene.monitored("mail.example.com", well, None, 64)
+    scene.monitored("Our mail server that has quite a name", ill, None, 6)
+    why = Wording("{target} cannot be resolved: {reason}", target="gone.invalid", reason="no name")
+    scene.monitored("gone.invalid", None, why, 0)
+    with scene.page(**settings) as page:  # type: ignore[arg-type]
+        page.goto(f"{scene.service.url}/status")
+        rows = page.locator("tbody tr")
+        for row, told in enumerate((("A", "none", "64 days left"), ("D", "high", "6 days left"))):
+            for each in told:
+                expect(rows.nth(row)).to_contain_text(each)
+        expect(rows.nth(2)).to_contain_text("gone.invalid cannot be resolved: no name")
+        assert faults(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        if name == "light":
+            picture(page, "status")
 
 
 def _sample() -> Result:
