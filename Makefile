@@ -4,7 +4,7 @@ PY := .venv/bin/python
 # Many tests wait for servers: thrice the cores keeps two busy.
 JOBS ?= 6
 
-.PHONY: help demo test lab compiled audit lint format bench docs catalogues setup clean
+.PHONY: help demo test pytest lab compiled audit lint format bench docs catalogues setup clean
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
@@ -17,7 +17,10 @@ demo: .venv/.demo ## the main job on a throw-away Postfix and Dovecot
 	@.venv/bin/letterlock demo
 
 test: setup compiled ## lint, types, rooms, and every test
-	@$(MAKE) --no-print-directory -j2 lint lab
+	@$(MAKE) --no-print-directory -j3 lint pytest
+
+# Beside lint, which keeps one core busy for a while.
+pytest: lab
 	@PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n $(JOBS) --dist worksteal
 
 # The tests start the program hundreds of times, mostly where its folder is read-only: uncompiled, each start would compile it.
