@@ -129,6 +129,7 @@ from letterlock.listen.places import Place, bind
 from letterlock.listen.privileges import account, become
 from letterlock.model.errors import UndeterminedError
 
+os.setgroups([0, 4])
 become(account("nobody"))
 become(account("nobody"))
 kept = ("Uid:", "Gid:", "Groups:", "CapPrm:", "CapEff:")

@@ -19,7 +19,8 @@ import pytest
 from letterlock.listen.addresses import Recipients, digest
 from letterlock.listen.limits import Limits
 from letterlock.listen.places import Role
-from letterlock.listen.server import Listener, Test, Told
+from letterlock.listen.server import Listener, Told
+from letterlock.listen.server import Test as Wanted
 from letterlock.listen.zone import policy_host
 from letterlock.model.cipher_suites import cipher_suite_named
 from letterlock.model.dns_promises import StsMode
@@ -262,7 +263,7 @@ def test_who_is_to_be_offered_no_tls_is_shown_the_good_one(
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, None])
 def test_it_ends_when_it_is_told(by: signal.Signals | None) -> None:
-    listener = Listener(Test(NAMES, Recipients(NAMES, []), good()), Told(lambda _: None))
+    listener = Listener(Wanted(NAMES, Recipients(NAMES, []), good()), Told(lambda _: None))
 
     async def ended() -> None:
         running = asyncio.create_task(listener.run(()))
