@@ -91,6 +91,7 @@ class Running:
         self._loop.call_soon_threadsafe(self._ended.set)
         self._thread.join(60)
         self._loop.close()
+        assert not self.listener._sessions, "who has gone is let go"
 
 
 @contextmanager
