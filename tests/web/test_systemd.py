@@ -13,6 +13,7 @@ import pytest
 
 from tests.booted import SHIPPED, Booted, booted
 from tests.machine import Machine
+from tests.watch.mailbox import mailbox, mails
 from tests.web.running import DEADLINE
 
 UNIT = "letterlock-serve.service"
@@ -21,6 +22,8 @@ PAGE = "http://127.0.0.1:8025"
 TOLD = "/var/lib/letterlock-serve/told"
 MONITORS = f"""
 tell_from = "low"
+mail = ["postmaster"]
+smtp = "127.0.0.1:25"
 command = ["/usr/bin/tee", "-a", "{TOLD}"]
 
 [[monitor]]
@@ -80,6 +83,7 @@ def test_the_page_as_a_unit(stock_machine: Machine) -> None:
     (start,) = (line.partition("=")[2] for line in lines if line.startswith("ExecStart="))
     machine.write("/etc/letterlock/opt-out.txt", "127.0.0.66\n")
     machine.write("/etc/letterlock/monitors.toml", MONITORS, 0o600)
+    mailbox(machine)
     with booted(machine) as system:
         system.shipped_unit(UNIT, DROP_IN.format(start=start))
         assert system.run("systemd-analyze", "verify", UNIT).complaints == ()
@@ -95,6 +99,9 @@ def test_the_page_as_a_unit(stock_machine: Machine) -> None:
         assert {each["port"] for each in seen["report"]["endpoints"]} == {25, 143}
         told = until(system, lambda: machine.read(TOLD))
         assert json.loads(told)["host"] == "Ours"
+        (mail,) = mails(machine, 1)
+        assert mail["Subject"].startswith("[letterlock] Ours: ")
+        assert "The report: https://check.example.com/c/" in mail.get_content()
         until(system, lambda: "Ours</a>" in get(system, "/status").text)
 
         system.must("systemctl", "restart", UNIT)

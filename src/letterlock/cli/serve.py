@@ -207,7 +207,7 @@ def _run(settings: Settings, role: Role, listen: str, proxies: tuple[str, ...]) 
     OptOutFile(settings.opt_out_file).now()
     if role is Role.WORKER:
         typer.echo("letterlock: looks for work; Ctrl-C ends it", err=True)
-        serve_worker(settings, child=False, reporter=reporter(settings.monitors))
+        serve_worker(settings, child=False, reporter=reporter(settings.monitors, settings.ca_file))
         return
     host, port = _address(listen)
     at = listening(host, port)
@@ -229,7 +229,7 @@ def _as_child() -> None:
     line = sys.stdin.buffer.readline()
     if line:
         settings = read(line)
-        serve_worker(settings, child=True, reporter=reporter(settings.monitors))
+        serve_worker(settings, child=True, reporter=reporter(settings.monitors, settings.ca_file))
 
 
 def _need_libraries() -> None:

@@ -31,8 +31,8 @@ def monitors_file(path: Path | None) -> MonitorsFile | None:
     return file
 
 
-def reporter(file: MonitorsFile | None) -> Reporter | None:
-    """Judges as the watch does, tells by its channels."""
+def reporter(file: MonitorsFile | None, ca_file: Path | None) -> Reporter | None:
+    """Judges as the watch does, tells by its channels; `ca_file` is trusted in doing so."""
     if file is None:
         return None
     from letterlock.watch.channels import channels
@@ -44,14 +44,17 @@ def reporter(file: MonitorsFile | None) -> Reporter | None:
         seen = Seen(look.title, look.at, checked, look.determined, look.error)
         return consider(remembered, seen, file.tell_from, look.report)
 
-    wanted = channels(_whom(file), Path("/"), postfix_runs=True)
+    wanted = channels(_whom(file, ca_file), Path("/"), postfix_runs=True)
     return Reporter(judge, {each.kind: each.hand_over for each in wanted})
 
 
-def _whom(file: MonitorsFile) -> WatchSettings:
+def _whom(file: MonitorsFile, ca_file: Path | None = None) -> WatchSettings:
     from letterlock.watch.settings import Settings
 
-    return Settings(mail=file.mail, webhook=file.webhook, command=file.command)
+    trusted = str(ca_file) if ca_file is not None else ""
+    return Settings(
+        mail=file.mail, smtp=file.smtp, webhook=file.webhook, command=file.command, ca_file=trusted
+    )
 
 
 def _checked(result: Result) -> Checked:

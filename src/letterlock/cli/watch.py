@@ -58,6 +58,12 @@ def install(
             show_default=False,
         ),
     ] = None,
+    smtp: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT", help="Mail by the SMTP server there instead of by sendmail."
+        ),
+    ] = None,
     webhook: Annotated[
         str | None,
         typer.Option(metavar="URL", help="POST a JSON document there; https, unless to loopback."),
@@ -105,6 +111,7 @@ def install(
 
     given = {
         "mail": tuple(mail) if mail else None,
+        "smtp": smtp,
         "webhook": webhook,
         "command": watch_install.words(command),
         "name": name,

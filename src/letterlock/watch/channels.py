@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from letterlock.model.errors import LetterlockError, UndeterminedError
+from letterlock.probe.resolve import own_name
+from letterlock.probe.smarthost import Smarthost, send_mail
 from letterlock.probe.webhook import post_json
 from letterlock.report.escape import printable
 from letterlock.servers.errand import errand
@@ -34,10 +36,12 @@ class Channel:
 
 
 def channels(settings: Settings, root: Path, postfix_runs: bool) -> tuple[Channel, ...]:
-    """Those that are set, mail first. A mail waits until Postfix runs: sendmail(1) would take it
-    before, and nobody would be told of the mail that lies there."""
+    """Those that are set, mail first. A mail by sendmail(1) waits until Postfix runs: it would be
+    taken before, and nobody would be told of the mail that lies there."""
     found = []
-    if settings.mail:
+    if settings.mail and settings.smtp:
+        found.append(_smtp(settings.mail, Smarthost.parse(settings.smtp), settings.ca_file))
+    elif settings.mail:
         found.append(_mail(settings.mail, Tools.for_root(root), postfix_runs))
     if settings.webhook:
         found.append(_webhook(settings.webhook))
@@ -58,6 +62,17 @@ def _mail(addresses: tuple[str, ...], tools: Tools, postfix_runs: bool) -> Chann
             raise NotHandedOverError(f"sendmail says: {_said(done)}")
 
     return Channel("mail", f"mail to {', '.join(addresses)}", hand_over)
+
+
+def _smtp(addresses: tuple[str, ...], place: Smarthost, ca_file: str) -> Channel:
+    def hand_over(contents: bytes) -> None:
+        mail = as_mail(contents, addresses, own_name(look_up=False))
+        try:
+            send_mail(place, addresses, mail, ca_file)
+        except UndeterminedError as error:
+            raise NotHandedOverError(printable(str(error))) from None
+
+    return Channel("mail", f"mail to {', '.join(addresses)} by {place}", hand_over)
 
 
 def _webhook(url: str) -> Channel:

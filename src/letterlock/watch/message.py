@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from email.message import EmailMessage
-from email.utils import format_datetime
+from email.policy import SMTP, default
+from email.utils import format_datetime, make_msgid
 from textwrap import wrap
 from typing import Any
 
@@ -67,17 +68,22 @@ def _fault(each: Known) -> _Json:
     }
 
 
-def as_mail(contents: bytes, addresses: Sequence[str]) -> bytes:
-    """The mail that a document is told by; sendmail(1) adds who sends it."""
+def as_mail(contents: bytes, addresses: Sequence[str], host: str = "") -> bytes:
+    """The mail that a document is told by. sendmail(1) adds who sends it; where SMTP takes it, that
+    is `host`, and it is ready for a server that knows no more than RFC 5321 asks for."""
     told: _Json = json.loads(contents)
-    mail = EmailMessage()
+    mail = EmailMessage(SMTP if host else default)
+    if host:
+        mail["From"] = f"letterlock <letterlock@{host}>"
+        mail["Message-ID"] = make_msgid(domain=host.strip("[]"))
     mail["To"] = ", ".join(addresses)
     mail["Subject"] = subject(told)
     mail["Date"] = format_datetime(datetime.fromisoformat(told["time"]))
     # RFC 3834: nobody's vacation program shall answer.
     mail["Auto-Submitted"] = "auto-generated"
     # As it can be read where it lies; who cannot take it so is Postfix's to see.
-    mail.set_content("".join(f"{line}\n" for line in text(told)), cte="8bit")
+    cte = "quoted-printable" if host else "8bit"
+    mail.set_content("".join(f"{line}\n" for line in text(told)), cte=cte)
     return mail.as_bytes()
 
 

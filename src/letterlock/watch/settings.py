@@ -17,6 +17,7 @@ from letterlock.install.place import outside
 from letterlock.install.state import refusing
 from letterlock.model.errors import InputError, Location
 from letterlock.model.finding import Severity
+from letterlock.probe.smarthost import Smarthost
 
 FILE = "/etc/letterlock/watch.toml"
 #: Every file that `watch install` writes has it; what has it not is a stranger's.
@@ -25,12 +26,13 @@ _HEAD = f"{MARK}; letterlock watch remove takes it away.\n"
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """`mail` are addresses, `webhook` a URL, `command` a program with its arguments: none of them
-    need be given. `name` and `ca_file` are as in `status`; `tell_from` is the mildest severity
-    that is a fault; `addresses` are those to look at from outside: None, this machine's own;
-    empty, none."""
+    """`mail` are addresses, `smtp` is host:port of who takes mail instead of sendmail(1), `webhook`
+    is a URL, `command` a program with its arguments: none of them need be given. `name` and
+    `ca_file` are as in `status`; `tell_from` is the mildest severity that is a fault; `addresses`
+    are those to look at from outside: None, this machine's own; empty, none."""
 
     mail: tuple[str, ...] = ()
+    smtp: str = ""
     webhook: str = ""
     command: tuple[str, ...] = ()
     name: str = ""
@@ -75,6 +77,8 @@ def check(settings: Settings) -> None:
     """Raises InputError, which names no secret."""
     for address in settings.mail:
         _check_mail(address)
+    if settings.smtp:
+        Smarthost.parse(settings.smtp)
     if settings.webhook:
         _check_webhook(settings.webhook)
     if settings.command and not settings.command[0].startswith("/"):

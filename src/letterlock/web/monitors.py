@@ -63,10 +63,11 @@ class Monitor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MonitorsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The file. `mail`, `webhook`, `command` and `tell_from` as in watch.toml."""
+    """The file. `mail`, `smtp`, `webhook`, `command` and `tell_from` as in watch.toml."""
 
     monitor: tuple[Monitor, ...]
     mail: tuple[str, ...] = ()
+    smtp: str = ""
     webhook: str = ""
     command: tuple[str, ...] = ()
     tell_from: Severity = Severity.MEDIUM
