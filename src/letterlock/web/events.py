@@ -41,7 +41,10 @@ class Listeners(Generic[_T]):
         return self._clients.total() < MOST and self._clients[client] < MOST_OF_ONE
 
     async def listen(self, id: str, first: _T, client: str) -> AsyncIterator[bytes]:
-        """The stream's bytes, until it is over or the service stops."""
+        """The stream's bytes, until it is over, forgotten, or the service stops. None where many
+        came at once, who each found room when they asked, and there is none for all."""
+        if not self.has_room(client):
+            return
         queue: asyncio.Queue[_T | None] = asyncio.Queue()
         self._queues[id].add(queue)
         self._clients[client] += 1
