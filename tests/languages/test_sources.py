@@ -12,7 +12,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[2] / "src/letterlock"
 _GLUE = re.compile(r"\b(the|is|are|was|not|with|and|or|by|an?|to|in|at|for|from|no|has|that)\b")
 #: What they say becomes an error, or the watch's own admin's news.
-ERRORS = ("resolver.py", "webhook.py", "https.py", "service.py", "guard.py")
+ERRORS = ("resolver.py", "smarthost.py", "webhook.py", "https.py", "service.py", "guard.py")
 #: Where facts, findings and the page get their words.
 SPEAKING = sorted(
     path
