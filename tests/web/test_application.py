@@ -275,6 +275,7 @@ def test_what_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         assert not ended.done(), "nothing has changed"
         listeners.close()
         assert await ended is None
+        assert await first(listeners.listen("a", 1, "z")) is None, "the service stops"
 
     asyncio.run(go())
 

@@ -43,7 +43,7 @@ class Listeners(Generic[_T]):
     async def listen(self, id: str, first: _T, client: str) -> AsyncIterator[bytes]:
         """The stream's bytes, until it is over, forgotten, or the service stops. None where many
         came at once, who each found room when they asked, and there is none for all."""
-        if not self.has_room(client):
+        if self._closed or not self.has_room(client):
             return
         queue: asyncio.Queue[_T | None] = asyncio.Queue()
         self._queues[id].add(queue)
@@ -83,7 +83,7 @@ class Listeners(Generic[_T]):
             self._task = asyncio.create_task(self._look())
 
     async def _look(self) -> None:
-        while self._queues and not self._closed:
+        while self._queues:
             try:
                 wanted = list(self._queues)
                 found = await asyncio.to_thread(self._look_at, wanted)
