@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from letterlock.model.errors import UndeterminedError
 from letterlock.model.wording import Wording
-from letterlock.web import api, pages, sending_pages, status_pages
+from letterlock.web import api, history_pages, pages, sending_pages, status_pages
 from letterlock.web.answers import AnswerError, problem
 from letterlock.web.api_types import event
 from letterlock.web.events import Listeners
@@ -52,6 +52,7 @@ def application(service: Service, hosts: tuple[str, ...] = ()) -> Starlette:
         routes=[
             *api.ROUTES,
             *pages.ROUTES,
+            *history_pages.ROUTES,
             *sending_pages.ROUTES,
             *status_pages.ROUTES,
             Mount("/static", static),

@@ -1,4 +1,4 @@
-"""The pages: the form, a check on its way and its report, history, comparison."""
+"""The pages: what all of them have, the form, a check on its way and its report."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from letterlock.model.service import SERVICES
 from letterlock.model.tls_facts import Depth
 from letterlock.model.wording import Wording
 from letterlock.report import html_report
-from letterlock.report.comparison import KIND_WORDS, Direction
 from letterlock.report.text import SEVERITY_WORDS, utc
 from letterlock.web.answers import (
     TITLES,
@@ -30,10 +29,8 @@ from letterlock.web.answers import (
     must_be_ours,
     service_of,
 )
-from letterlock.web.api import NO_SUCH, begun, found
+from letterlock.web.api import begun, found
 from letterlock.web.api_types import moment, progress_of
-from letterlock.web.asked import asked
-from letterlock.web.badge import badge
 from letterlock.web.language import chosen
 from letterlock.web.store.checks import Check, State
 
@@ -42,8 +39,6 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 SEVERITIES = {severity.value: words for severity, words in SEVERITY_WORDS.items()}
-#: Entries of a history on one page.
-_MOST = 25
 
 
 @cache
@@ -222,7 +217,7 @@ async def _report(request: Request, check: Check) -> Response:
     service.reports.confirm(check.id)
     if (made := service.reports.page(check.id, _kind(request))) is not None:
         return _report_sent(request, check.id, made)
-    report = await _made(service.reports.html, check.id, language_of(request))
+    report = await from_report(service.reports.html, check.id, language_of(request))
     earlier = await run_in_threadpool(service.checks.history, check.subject, 1, check.created)
     text = await _rendered(
         request, "report.html.j2", check=check, report=report,
@@ -250,81 +245,18 @@ async def download(request: Request) -> Response:
     check = await found(request)
     if check.state is not State.DONE:
         raise AnswerError(404, Wording("it has no report"))
-    text = await _made(service_of(request).reports.json, check.id)
+    text = await from_report(service_of(request).reports.json, check.id)
     name = f"letterlock-{check.id}.json"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(text, headers=headers, media_type="application/json")
 
 
-async def _made(make: Callable[..., _T], *arguments: Any) -> _T:
+async def from_report(make: Callable[..., _T], *arguments: Any) -> _T:
     """Raises AnswerError where another letterlock's report cannot be read."""
     try:
         return await run_in_threadpool(make, *arguments)
     except InputError as error:
         raise AnswerError(404, error.sentence) from None
-
-
-# --- several checks
-
-
-async def history(request: Request) -> Response:
-    """The checks of a host or domain, latest first, and what changed at the last."""
-    service = service_of(request)
-    subject = _subject(request.path_params["subject"])
-    before = request.query_params.get("before", "")
-    checks = await run_in_threadpool(
-        service.checks.history, subject, _MOST + 1, _moment(before) if before else None
-    )
-    if not checks and not before:
-        raise AnswerError(404, Wording("{target} was not looked at yet", target=subject))
-    changes = None
-    if len(checks) > 1 and not before:
-        changes = await _made(service.reports.differences, checks[1].id, checks[0].id)
-    return await page(
-        request, "history.html.j2", subject=subject, checks=checks[:_MOST],
-        more=checks[_MOST - 1].created if len(checks) > _MOST else None, changes=changes,
-        Direction=Direction, kind_words=KIND_WORDS, severity_words=SEVERITIES,
-    )  # fmt: skip
-
-
-def _subject(text: str) -> str:
-    """As `Asked.subject` has it, of what stands in an address. Raises AnswerError."""
-    try:
-        return asked(text).subject
-    except InputError as error:
-        raise AnswerError(404, error.sentence) from None
-
-
-def _moment(text: str) -> float:
-    try:
-        return float(text[:30])
-    except ValueError:
-        raise AnswerError(400, "`before` is not a moment") from None
-
-
-async def compare(request: Request) -> Response:
-    service = service_of(request)
-    ids = [request.query_params.get(name, "") for name in ("old", "new")]
-    known = await run_in_threadpool(service.checks.several, ids)
-    if any(id not in known or known[id].state is not State.DONE for id in ids):
-        raise AnswerError(404, NO_SUCH)
-    changes = await _made(service.reports.differences, *ids)
-    old, new = (known[id] for id in ids)
-    return await page(
-        request, "compare.html.j2", old=old, new=new, changes=changes, Direction=Direction,
-        kind_words=KIND_WORDS,
-    )  # fmt: skip
-
-
-async def show_badge(request: Request) -> Response:
-    """Of the last check of a host or domain; of none, where there was none."""
-    checks = service_of(request).checks
-    last = await run_in_threadpool(checks.history, _subject(request.path_params["subject"]), 1)
-    headers = {
-        "Cache-Control": "public, max-age=300",
-        "Cross-Origin-Resource-Policy": "cross-origin",
-    }
-    return Response(badge(last[0] if last else None), headers=headers, media_type="image/svg+xml")
 
 
 # --- the rest
@@ -353,9 +285,6 @@ ROUTES = [
     Route("/checks", ask, methods=["POST"]),
     Route("/c/{id}", show),
     Route("/c/{id}/report.json", download),
-    Route("/t/{subject}", history),
-    Route("/compare", compare),
-    Route("/badge/{subject}.svg", show_badge),
     Route("/about", about),
     Route("/report.css", report_style),
     Route("/favicon.ico", icon),
