@@ -7,12 +7,14 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from letterlock.model.errors import UndeterminedError
 from letterlock.web import events
-from letterlock.web.answers import LARGEST
+from letterlock.web.answers import LARGEST, AnswerError, address, body
 from letterlock.web.app import LOOPBACK_NAMES, application
 from letterlock.web.events import MOST_OF_ONE, Listeners
 from letterlock.web.headers import SECURITY_HEADERS
@@ -187,6 +189,39 @@ def test_what_a_request_may_be(page: TestClient) -> None:
     ):
         assert ask(asked, **headers) == status, headers
     assert ask(b'{"target": "b.example.com"}') == 429
+
+
+def test_where_a_check_is(service: Service, page: TestClient) -> None:
+    """As the service was told, else as it was reached."""
+    asked = {"target": "mail.example.com"}
+    answer = page.post("/api/v1/checks", json=asked)
+    place = f"/api/v1/checks/{answer.json()['id']}"
+    assert answer.headers["Location"] == f"https://check.example.com{place}"
+    service.settings = msgspec.structs.replace(service.settings, public_url="")
+    assert page.post("/api/v1/checks", json=asked).json()["url"] == f"http://localhost{place}"
+
+
+def test_a_request_that_breaks_off_and_one_from_nowhere() -> None:
+    async def gone() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    request = Request({"type": "http", "client": None}, gone)
+    assert address(request) == "unknown"
+    with pytest.raises(AnswerError) as raised:
+        asyncio.run(body(request))
+    assert (raised.value.status, raised.value.detail) == (400, "the request broke off")
+
+
+def test_its_end_is_the_end_of_all_events(service: Service) -> None:
+    app = application(service)
+    with TestClient(app):
+        both = (app.state.listeners, app.state.sending_listeners)
+        assert all(each.has_room("one") for each in both)
+
+    async def anything() -> list[bytes | None]:
+        return [await first(each.listen("a", None, "one")) for each in both]
+
+    assert asyncio.run(anything()) == [None, None]
 
 
 def test_who_asks_too_much_is_told_how_long_to_wait(service: Service, page: TestClient) -> None:
