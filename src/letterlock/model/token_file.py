@@ -27,15 +27,21 @@ def read_token(path: Path) -> str:
             contents = file.read(_LONGEST + 2)
     except OSError as error:
         raise _error(path, f"cannot be read: {error.strerror}") from None
-    if stat.S_IMODE(status.st_mode) & (0o007 if _is_credential(path) else 0o077):
-        raise _error(path, "others may read it, and it is a secret", f"chmod 600 {path}")
     text = contents.decode("ascii", "replace").strip()
     if not _TOKEN.fullmatch(text):
-        raise _error(path, "is not one line of letters, digits and -._~+/", "openssl rand -hex 32")
+        raise _error(
+            path,
+            "is not one line of letters, digits and -._~+/",
+            "such as openssl rand -hex 32 prints",
+        )
     if not SHORTEST <= len(text) <= _LONGEST:
         raise _error(
-            path, f"a token has {SHORTEST} to {_LONGEST} characters", "openssl rand -hex 32"
+            path,
+            f"a token has {SHORTEST} to {_LONGEST} characters",
+            "such as openssl rand -hex 32 prints",
         )
+    if stat.S_IMODE(status.st_mode) & (0o007 if _is_credential(path) else 0o077):
+        raise _error(path, "others may read it, and it is a secret", f"chmod 600 {path}")
     return text
 
 
