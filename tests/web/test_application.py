@@ -184,6 +184,9 @@ def test_what_a_request_may_be(page: TestClient) -> None:
         ({"Sec-Fetch-Site": "none"}, 202),
         ({"Origin": "http://localhost"}, 202),
         ({"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Origin": "http://localhost:81"}, 403),
+        ({"Origin": ""}, 403),
         ({"Origin": "http://localhost.evil.example"}, 403),
         ({"Origin": "http://evil.example/localhost"}, 403),
     ):
