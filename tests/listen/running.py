@@ -109,8 +109,10 @@ def running_inside(machine: Machine) -> Iterator[Running]:
 
 
 def trusting() -> ssl.SSLContext:
-    """A client that believes the tests' authority."""
+    """A client that believes the tests' authority, and takes no end that was not said for one:
+    Python would (OP_IGNORE_UNEXPECTED_EOF, which it sets)."""
     context = ssl.create_default_context()
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
     authority().configure_trust(context)
     return context
 
