@@ -195,6 +195,7 @@ def test_cron_where_there_is_no_systemd(stock_machine: Machine) -> None:
     machine = stock_machine
     machine.must("rm", "-rf", "/etc/letterlock", "/run/systemd/system")
     machine.must("mkdir", "-p", "/etc/cron.d")
+    machine.start()
     before = machine.tree("/etc", "/var/lib/systemd")
     installed = machine.warm_letterlock(
         "watch", "install", "--mail", "root", "--tell-from", "critical", "--yes"
@@ -209,9 +210,7 @@ def test_cron_where_there_is_no_systemd(stock_machine: Machine) -> None:
     ran = machine.run(
         "env", "-i", *environment, "/bin/sh", "-c", command.replace("\\%", "%"), timeout=120
     )
-    assert (ran.status, ran.text) == (3, ""), "the servers are stopped"
-    (complaint,) = ran.complaints
-    assert "mail to root: Postfix does not run" in complaint
+    assert (ran.status, ran.text, ran.complaints) == (0, "", ()), "cron mails what it reads"
     removed = machine.warm_letterlock("watch", "remove", "--purge", "--yes")
     assert removed.status == 0, removed.complaints
     assert machine.tree("/etc", "/var/lib/systemd") == before
