@@ -87,14 +87,15 @@ CASES = (
         pair("incomplete"),
         "/tmp/odd/incomplete.crt:1: the chain is incomplete: the issuer of the certificate, "
         "CN=Test Intermediate, to be had at http://ca.example/intermediate.der, is neither in it "
-        "nor in /tmp/odd/root.pem; add it with --chain, or let --fetch-missing fetch it",
+        "nor in /tmp/odd/root.pem; add it with --chain; secure and cert bundle fetch "
+        "it with --fetch-missing",
     ),
     Case(
         "a missing intermediate without address",
         pair("unnamed"),
         "/tmp/odd/unnamed.crt:1: the chain is incomplete: the issuer of the certificate, "
-        "CN=Test Intermediate, is neither in it nor in /tmp/odd/root.pem; add it with --chain, or "
-        "let --fetch-missing fetch it",
+        "CN=Test Intermediate, is neither in it nor in /tmp/odd/root.pem; add it with --chain; "
+        "secure and cert bundle fetch it with --fetch-missing",
     ),
     Case(
         "a missing intermediate that cannot be fetched",
@@ -106,8 +107,8 @@ CASES = (
         "a leaf that signed a leaf",
         pair("leaf-as-ca"),
         "/tmp/odd/leaf-as-ca.crt:1: the chain is incomplete: the issuer of the certificate, "
-        "CN=ca.example.com, is neither in it nor in /tmp/odd/root.pem; add it with --chain, or "
-        "let --fetch-missing fetch it",
+        "CN=ca.example.com, is neither in it nor in /tmp/odd/root.pem; add it with --chain; "
+        "secure and cert bundle fetch it with --fetch-missing",
     ),
     Case(
         "RSA of 1024 bits",

@@ -337,7 +337,8 @@ REFUSALS: dict[str, tuple[Make, str]] = {
         _incomplete,
         "mail.crt:1: the chain is incomplete: the issuer of the certificate, "
         "CN=Test Intermediate, to be had at http://ca.example/intermediate.der, is neither in it "
-        "nor in the test roots; add it with --chain, or let --fetch-missing fetch it",
+        "nor in the test roots; add it with --chain; secure and cert bundle fetch "
+        "it with --fetch-missing",
     ),
     "unknown root, given": (
         _untrusted_root,

@@ -19,7 +19,8 @@ from letterlock.model.errors import Location
 _REMEDIES = {
     ChainFault.NO_TRUST_ANCHOR: "name its root with --ca-file",
     ChainFault.SELF_SIGNED: "in a laboratory use --allow-self-signed",
-    ChainFault.INCOMPLETE: "add it with --chain, or let --fetch-missing fetch it",
+    ChainFault.INCOMPLETE: "add it with --chain; secure and cert bundle fetch it with "
+    "--fetch-missing",
     ChainFault.EXPIRED: "renew it",
     ChainFault.NOT_YET_VALID: "wait, or set the clock",
     ChainFault.NAME_MISMATCH: "order one for this name",
