@@ -183,6 +183,7 @@ def put_up_clients(dns: DnsLab, web: WebLab) -> None:
         )
     }
     web.site("127.0.5.2", "autoconfig.users.example", pages(autoconfig))
+    web.plain_site("127.0.5.2", pages(autoconfig))
     web.site("127.0.5.9", "users.example", page(b"<html>", "text/html"))
     unauthorized = {"/autodiscover/autodiscover.xml": page(b"", status="401 Unauthorized")}
     web.site("127.0.5.3", "autodiscover.users.example", pages(unauthorized))
