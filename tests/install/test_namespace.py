@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import socket
@@ -283,3 +284,13 @@ def test_folders_that_do_not_exist_are_passed_over(tmp_path: Path) -> None:
     layout = replace(Layout(), folders=(PrivateFolder(str(tmp_path / "none")),))
     with opened(layout) as system:
         assert system.tools.run("true").ok
+
+
+def test_what_goes_wrong_at_its_beginning_is_told() -> None:
+    """Its standard error is read by nobody."""
+    program = REPOSITORY / "src/letterlock/install/private_init.py"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(program)],
+        input=b'{"root": "/"}\n', capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert json.loads(done.stdout) == {"reason": "KeyError: 'addresses'"}

@@ -513,6 +513,9 @@ def main() -> None:
         _init(layout, addresses, settings)
     except OSError as error:
         _tell({"reason": error.strerror or str(error)})
+    except Exception as error:
+        # Nobody reads our standard error.
+        _tell({"reason": f"{type(error).__name__}: {error}"})
 
 
 if __name__ == "__main__":
